@@ -1,0 +1,116 @@
+"""Property functions: verdicts where there is more than one right answer. Numpy only; students' checks have it too.
+
+Each takes the answers by name and the arrays that the judge alone has, and returns, for each of the question's
+outputs, "" if the property holds, else a sentence for the student.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Values = Mapping[str, Any]
+TOLD_APART = 1e-6  # states closer than this are the same to a model in float32
+MOST_TOKENS = 10_000
+
+
+# ---------------------------------------------------------------- A1
+
+
+def same_bag_pair(answers: Values, evidence: Values) -> dict[str, str]:
+    """The same multiset of tokens in two orders, which a recurrent state tells apart."""
+    return {"pair": _same_bag(answers["a"], answers["b"], evidence)}
+
+
+def _same_bag(first: Any, second: Any, evidence: Values) -> str:
+    arrays = {}
+    for name, value in (("a", first), ("b", second)):
+        array = np.asarray(value) if isinstance(value, np.ndarray | list | tuple) else None
+        if array is None or array.dtype.kind not in "iu" or array.ndim != 1 or not 0 < array.size <= MOST_TOKENS:
+            return f"{name} is not a sequence of integer tokens: expected an int array of shape (T,)"
+        arrays[name] = array
+    a, b = arrays["a"], arrays["b"]
+    if len(a) != len(b):
+        return f"a has {len(a)} tokens and b has {len(b)}; as bags they differ already"
+    if not np.array_equal(np.sort(a), np.sort(b)):
+        token = next(token for token in np.concatenate([a, b]) if (a == token).sum() != (b == token).sum())
+        return f"token {token} stands {(a == token).sum()} times in a and {(b == token).sum()} times in b"
+    if np.array_equal(a, b):
+        return "a and b are the same sequence; the bags must be equal, the orders must not"
+    tokens = np.unique(a)
+    if len(tokens) > len(evidence["embedding"]):
+        return f"{len(tokens)} different tokens are more than this check has; {len(evidence['embedding'])} do"
+    codes = [_summary(np.searchsorted(tokens, sequence), evidence) for sequence in (a, b)]
+    gap = np.abs(codes[0] - codes[1]).max()
+    if gap < TOLD_APART:
+        return f"a recurrent state ends {gap:.1g} apart on a and b: their difference is forgotten before the end"
+    return ""
+
+
+def _summary(tokens: Any, evidence: Values) -> Any:
+    """A running summary of our own: turn the state, add the token's vector, keep the length at one."""
+    state = np.zeros(len(evidence["turn"]))
+    for token in tokens:
+        state = evidence["turn"] @ (0.7 * state) + evidence["embedding"][token]
+        state /= np.sqrt(state @ state)
+    return state
+
+
+# ---------------------------------------------------------------- A2
+
+
+def first_word_sentences(answers: Values, evidence: Values) -> dict[str, str]:
+    """Sentences whose last word needs the first: the middle alone leaves it open, first and middle fix it."""
+    return {"sentences": _sentences(answers["sentences"])}
+
+
+def _sentences(value: Any) -> str:
+    if not isinstance(value, list | tuple) or not all(isinstance(line, str) for line in value):
+        return "expected a list of sentences, each a str"
+    split = [re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", line.casefold()) for line in value]
+    if len(split) < 2:
+        return f"there are {len(split)} sentences; the last word can only depend on the first if there are two or more"
+    for line, words in zip(value, split, strict=True):
+        if len(words) < 4:
+            return f"{line!r} has {len(words)} words; at least four are needed, so that something stands between"
+        if words[-1] in words[1:-1]:
+            return f"{line!r}: the ending {words[-1]!r} already stands in the middle, where a short memory finds it"
+    endings: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for words in split:
+        endings[tuple(words[1:-1])][words[0]].add(words[-1])
+    for middle, by_first in endings.items():
+        text = " ".join(middle)
+        for first, last in by_first.items():
+            if len(last) > 1:
+                return f"'{first} {text} ...' ends in {' or '.join(sorted(last))}: the first word does not fix the ending"
+        if len(set().union(*by_first.values())) < 2:
+            return f"'... {text} ...' always has the same ending: a model that forgot the first word still gets it"
+    return ""
+
+
+# ---------------------------------------------------------------- D1
+
+
+def jacobian_moves_states(answers: Values, evidence: Values) -> dict[str, str]:
+    """A Jacobian, applied to a small change of the state before, is the change of the state after."""
+    J, moved = answers["J"], evidence["moved"]
+    if not isinstance(J, np.ndarray) or J.shape != (*moved.shape, moved.shape[1]) or J.dtype.kind != "f":
+        return {"J": "J has not the shape (N, H, H) of floats, so it cannot be held against a moved state"}
+    predicted = np.einsum("nij,nj->ni", J.astype(float), evidence["nudge"])
+    scale = np.abs(moved).max()
+    with np.errstate(invalid="ignore"):
+        error = np.abs(predicted - moved).max() / scale
+    if error <= 1e-4:  # central differences of size 1e-4 are good to 1e-8, float32 answers to 1e-6
+        return {"J": ""}
+    return {"J": f"moving h_prev a little moves h_t by up to {scale:.3g}; J predicts that with an error of {error:.1%}"}
+
+
+PROPERTIES = {
+    "same_bag_pair": same_bag_pair,
+    "first_word_sentences": first_word_sentences,
+    "jacobian_moves_states": jacobian_moves_states,
+}

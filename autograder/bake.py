@@ -1,0 +1,350 @@
+"""Declare and bake: loads an assignment's folder and asks its oracles once. Staff only; torch comes in with oracles.
+
+Imports the engine's stand-alone modules. The result is a `Bundle`: arrays and text, no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from . import bundle as bundles
+from .bundle import BakedCase, BakedQuestion, Bundle
+from .compare import leaves, matches, scaled_error
+from .judge import Property, owner
+from .question import Case, Compute, DeclarationError, Question, bound_shape, parse_call, parse_spec, validate
+from .worker import plain, run_calls
+
+Inputs = dict[str, Any]
+EPS64, EPS32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
+FLOAT32_MOST = 1e-4  # no value is called right to float32 accuracy beyond this
+
+
+class AssignmentError(Exception):
+    """An assignment that cannot be used; the message says where, what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A declared assignment. source: hash of its files and of the engine's modules that bake."""
+
+    folder: Path
+    name: str
+    title: str
+    version: str
+    package: str
+    parts: Mapping[str, str]
+    questions: tuple[Question, ...]
+    properties: Mapping[str, Property]
+    source: str
+
+
+# ---------------------------------------------------------------- declare
+
+
+def load_assignment(folder: Path) -> Assignment:
+    """Read ``assignment.toml``, ``questions/*.py`` and ``properties.py``. Raises AssignmentError."""
+    settings = _settings(folder)
+    package = f"assignment_{settings['name'].replace('-', '_')}"
+    _package(package, folder)
+    questions: list[Question] = []
+    for module in settings["questions"]:
+        loaded = _import(f"{package}.questions.{module}", folder / "questions" / f"{module}.py")
+        questions += loaded.QUESTIONS
+    for question in questions:
+        try:
+            validate(question)
+        except DeclarationError as error:
+            raise AssignmentError(f"{folder / 'questions'}: {error}") from None
+    names = [question.name for question in questions]
+    if len(set(names)) != len(names):
+        raise AssignmentError(f"{folder / 'questions'}: two questions have the same name; rename one")
+    return Assignment(
+        folder, settings["name"], settings["title"], settings["version"], settings["package"], settings["parts"],
+        tuple(sorted(questions, key=lambda question: (question.part, int(question.number[1:])))),
+        load_properties(folder), source_hash(folder),
+    )  # fmt: skip
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    path = folder / "assignment.toml"
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AssignmentError(f"{path}: {error.strerror}; name the folder of an assignment") from None
+    except tomllib.TOMLDecodeError as error:
+        raise AssignmentError(f"{path}: {error}; mend the file") from None
+    missing = {"name", "title", "version", "package", "parts", "questions"} - set(settings)
+    if missing:
+        raise AssignmentError(f"{path}: lacks {', '.join(sorted(missing))}; add it")
+    return settings
+
+
+def load_properties(folder: Path) -> dict[str, Property]:
+    """The property functions of an assignment, by name; numpy only, no torch."""
+    path = folder / "properties.py"
+    if not path.exists():
+        return {}
+    module = _import(f"assignment_properties_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}", path)
+    return dict(module.PROPERTIES)
+
+
+def _package(name: str, folder: Path) -> None:
+    for full, path in ((name, folder), (f"{name}.questions", folder / "questions")):
+        module = ModuleType(full)
+        module.__path__ = [str(path)]
+        sys.modules[full] = module
+
+
+def _import(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise AssignmentError(f"{path}: is not there; write it, or take it out of assignment.toml")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise AssignmentError(f"{path}: {type(error).__name__}: {error}; mend the file") from error
+    return module
+
+
+def source_hash(folder: Path) -> str:
+    """SHA-256 of what a bundle is baked from: the assignment's files, and the engine's that decide its contents."""
+    engine = [Path(__file__).with_name(f"{name}.py") for name in ("question", "bake", "bundle", "wire")]
+    files = [folder / "assignment.toml", *sorted(folder.glob("*.py")), *sorted(folder.glob("questions/*.py")), *engine]
+    digest = hashlib.sha256()
+    for path in files:
+        if path.exists():
+            text = path.read_bytes().replace(b"\r\n", b"\n")
+            digest.update(f"{path.name} {len(text)}\n".encode() + text)
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------- bake
+
+
+def bake(assignment: Assignment, progress: Callable[[str], None] = lambda name: None) -> Bundle:
+    """Draw the inputs, ask the oracles, work out what each known mistake gives. Raises AssignmentError."""
+    questions = []
+    for question in assignment.questions:
+        progress(question.name)
+        try:
+            questions.append(bake_question(question, assignment.name, assignment.properties))
+        except DeclarationError as error:
+            raise AssignmentError(f"question {question.name}: {error}") from None
+    draft = Bundle(
+        assignment.name, assignment.title, assignment.version, assignment.package, dict(assignment.parts),
+        assignment.source, False, tuple(questions),
+    )  # fmt: skip
+    return bundles.decode(*bundles.encode(draft))
+
+
+def public(bundle: Bundle) -> Bundle:
+    """The bundle with its public cases alone: what students are given."""
+    questions = tuple(
+        replace(question, cases=tuple(case for case in question.cases if not case.hidden))
+        for question in bundle.questions
+    )
+    return bundles.decode(*bundles.encode(replace(bundle, public=True, questions=questions)))
+
+
+def bake_question(question: Question, seed: str, properties: Mapping[str, Property]) -> BakedQuestion:
+    """Bake one question. Raises DeclarationError for one that cannot tell a mistake from a right program."""
+    cases = tuple(_bake_case(question, case, seed) for case in question.cases)
+    if not question.verdict:
+        _refuse_unseen_mistakes(question, cases)
+    _check_properties(question, cases, properties)
+    return BakedQuestion(
+        question.name, question.number, question.module, question.points, question.calls, dict(question.outputs),
+        question.gates, question.torch, question.seconds, {m.name: m.hint for m in question.mistakes}, cases,
+    )  # fmt: skip
+
+
+def draw_inputs(question: Question, case: Case, seed: str) -> Inputs:
+    """All arrays of a case, from a seed that is the question's and the case's own."""
+    number = hashlib.sha256(f"{seed}/{question.name}/{case.name}".encode()).digest()[:8]
+    rng = np.random.default_rng(int.from_bytes(number, "big"))
+    draw = case.draw or question.draw
+    inputs = dict(draw(rng, case.sizes)) if draw else {}
+    for name, text in question.inputs.items():
+        spec = parse_spec(text)
+        if spec.kind == "size":
+            inputs.setdefault(name, case.sizes[name])
+        elif spec.kind == "array" and spec.dtype == "float" and name not in inputs:
+            inputs[name] = normal(rng, bound_shape(spec, case.sizes))
+    return inputs
+
+
+def normal(rng: np.random.Generator, shape: tuple[int, ...], scale: float = 0.6) -> np.ndarray[Any, Any]:
+    """Normal numbers with four decimals, so that a report can print them exactly."""
+    return np.round(scale * rng.standard_normal(shape), 4)
+
+
+def _namespace(question: Question, compute: Compute) -> Callable[[str], Any]:
+    if isinstance(compute, Mapping):
+        return compute.__getitem__
+    functions = {parse_call(question.calls[0]).function: compute}
+    return functions.__getitem__
+
+
+def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
+    calls = [parse_call(text) for text in case.calls or question.calls]
+    everything = draw_inputs(question, case, seed)
+    used = {name for call in calls for name in call.arguments}
+    bound = {target for call in calls for target in call.targets}
+    unknown = used - set(everything) - bound
+    if unknown:
+        raise DeclarationError(f"case {case.name}: no array named {', '.join(sorted(unknown))} is drawn")
+    inputs = {name: value for name, value in everything.items() if name in used}
+    evidence = {name: value for name, value in everything.items() if name not in used}
+    layouts = {name: _layout(question, case, name) for name in inputs}
+    settled = [case.verdict or question.verdict, tuple(case.calls), dict(case.sizes)]
+    returns = tuple(name for name in _targets(calls) if settled[0] or _belongs(name, question))
+
+    def values(compute: Compute, given: Inputs) -> dict[str, Any]:
+        found, _ = run_calls(calls, _namespace(question, compute), given, layouts)
+        return {name: plain(found[name]) for name in returns}
+
+    if settled[0]:
+        baked = BakedCase(
+            case.name, case.hidden, case.costs, settled[1], settled[2], case.hint, settled[0], layouts, returns,
+            inputs, evidence, {}, {}, {},
+        )  # fmt: skip
+        return baked
+    expected = values(question.oracle, inputs)
+    moved = [values(question.oracle, _moved(inputs, sign)) for sign in (1, -1)]
+    tolerances = _tolerances(expected, moved, case.sizes)
+    mistakes = {}
+    for mistake in question.mistakes:
+        different = _differences(expected, _mistaken(values, mistake.computes, inputs, expected), tolerances)
+        if different:
+            mistakes[mistake.name] = different
+    return BakedCase(
+        case.name, case.hidden, case.costs, settled[1], settled[2], case.hint, "", layouts, returns,
+        inputs, evidence, expected, tolerances, mistakes,
+    )  # fmt: skip
+
+
+def _targets(calls: list[Any]) -> list[str]:
+    return [target for call in calls for target in call.targets]
+
+
+def _belongs(name: str, question: Question) -> bool:
+    try:
+        owner(name, question.outputs)
+    except ValueError:
+        return False
+    return True
+
+
+def _layout(question: Question, case: Case, name: str) -> str:
+    text = question.inputs.get(name, "")
+    return "tensor" if text and parse_spec(text).tensor else case.layout
+
+
+def _moved(inputs: Inputs, sign: int) -> Inputs:
+    """The inputs with every float moved by one unit in the last place, up and down in turns."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            direction = np.where(np.arange(value.size).reshape(value.shape) % 2 == 0, sign, -sign) * np.inf
+            return np.nextafter(value, direction.astype(value.dtype))
+        if isinstance(value, list):
+            return [move(item) for item in value]
+        if isinstance(value, dict):
+            return {key: move(item) for key, item in value.items()}
+        return value
+
+    return {name: move(value) for name, value in inputs.items()}
+
+
+def _tolerances(
+    expected: dict[str, Any], moved: list[dict[str, Any]], sizes: Mapping[str, int]
+) -> dict[str, tuple[float, float]]:
+    """For each leaf: 16 (sensitivity + eps) + 2 sqrt(N T) eps, in float64 and in float32.
+
+    The sensitivity is how far the oracle's own answer moves when each input moves by one unit in the last place.
+    Right programs differ from each other by a fraction of this; one-token mistakes by a million times more.
+    """
+    steps = float(np.sqrt(sizes.get("N", 1) * sizes.get("T", 1)))
+    bounds = {}
+    for name, value in expected.items():
+        others = [dict(leaves(name, move[name])) for move in moved]
+        for leaf, wanted in leaves(name, value):
+            array = np.asarray(wanted)
+            eps = EPS32 if array.dtype == np.float32 else EPS64
+            sensitivity = max(scaled_error(np.asarray(other[leaf]), array) for other in others) / eps
+            if not np.isfinite(sensitivity):
+                raise DeclarationError(f"{leaf} is not finite, or jumps when an input moves by one unit in the last place")
+            factor = 16 * (sensitivity + 1) + 2 * steps
+            bounds[leaf] = (factor * eps, max(factor * eps, min(factor * EPS32, FLOAT32_MOST)))
+    return bounds
+
+
+def _mistaken(
+    values: Callable[[Compute, Inputs], dict[str, Any]], compute: Compute, inputs: Inputs, expected: dict[str, Any]
+) -> dict[str, Any]:
+    """What a mistake gives; one that crashes on a case fails it without a value of its own."""
+    with np.errstate(all="ignore"):
+        try:
+            return values(compute, inputs)
+        except Exception:  # a mistake may crash wherever a student's program would
+            return dict.fromkeys(expected)
+
+
+def _differences(
+    expected: dict[str, Any], mistaken: dict[str, Any], tolerances: Mapping[str, tuple[float, float]]
+) -> dict[str, Any]:
+    different = {}
+    for name, value in expected.items():
+        theirs = dict(leaves(name, mistaken[name]))
+        for leaf, wanted in leaves(name, value):
+            if leaf not in theirs or not matches(theirs[leaf], wanted, tolerances[leaf][1]):
+                different[leaf] = theirs.get(leaf)
+    return different
+
+
+def _refuse_unseen_mistakes(question: Question, cases: tuple[BakedCase, ...]) -> None:
+    for mistake in question.mistakes:
+        for hidden, word in ((False, "public"), (True, "hidden")):
+            if not any(mistake.name in case.mistakes for case in cases if case.hidden is hidden):
+                raise DeclarationError(f"mistake {mistake.name} passes every {word} case; add a case that it fails")
+
+
+def _check_properties(question: Question, cases: tuple[BakedCase, ...], properties: Mapping[str, Property]) -> None:
+    """A property must accept the oracle's answers and, on some public and some hidden case, refuse each mistake's."""
+    judged = [case for case in cases if case.verdict]
+    for case in judged:
+        if case.verdict not in properties:
+            raise DeclarationError(f"case {case.name}: no property function named {case.verdict}")
+        found = _property(question, case, question.oracle, properties)
+        if any(found.values()):
+            raise DeclarationError(f"case {case.name}: the property refuses the oracle: {found}")
+    if not question.verdict:
+        return
+    for mistake in question.mistakes:
+        for hidden, word in ((False, "public"), (True, "hidden")):
+            some = [_property(question, case, mistake.computes, properties) for case in judged if case.hidden is hidden]
+            if not any(text for found in some for text in found.values()):
+                raise DeclarationError(f"mistake {mistake.name} passes every {word} case; add a case that it fails")
+
+
+def _property(
+    question: Question, case: BakedCase, compute: Compute, properties: Mapping[str, Property]
+) -> Mapping[str, str]:
+    calls = [parse_call(text) for text in case.calls or question.calls]
+    found, _ = run_calls(calls, _namespace(question, compute), case.inputs, case.layouts)
+    return properties[case.verdict](
+        {name: plain(found[name]) for name in case.returns}, {**case.inputs, **case.evidence}
+    )
