@@ -1,9 +1,9 @@
 """Lock the process that is about to run a student's code; imports the standard library only.
 
-The process has loaded all it needs: source text comes through a pipe, answers leave through another, nothing is
-opened any more. So `lock` refuses every system call that names a path, makes a process, a thread, a socket or an
-executable page, or touches another process; there is no list of readable paths to get wrong. The seccomp filter
-is the layer that must be had. Limits of resources, dropped rights and Landlock stand behind it.
+The process has loaded all it needs: source text comes through a pipe, answers leave through another, nothing
+is opened any more. So `lock` refuses each system call that names a path, makes a process, thread, socket or
+executable page, or touches another process: there is no list of readable paths to get wrong. The filter of
+seccomp must be had; limits of resources, dropped rights and Landlock stand behind it.
 
     zygote:  prepare()    compiles the filter, so that only system calls are left after the fork
     worker:  lock(Limits(memory=1 << 30, cpu_seconds=60))    can't be undone; end the process if it raises
@@ -63,14 +63,13 @@ class Rule(NamedTuple):
 
 
 # A table is text: name, number on x86_64, on aarch64. A single number serves both; a dash is "no such call".
-# See seccomp(2). The tests compare the numbers with the kernel's headers.
 OWN_PID = -1  # in a rule: replaced by the process's own number when it is locked
 NO_EXEC = Rule(2, (0,), mask=4)  # PROT_EXEC
 
-# Allowed whatever the arguments, the most frequent first: they act on the process itself or on descriptors
-# that it has. Left out: dup, pipe, readv, pread, sendfile, splice, tee (no use); vmsplice (lends the judge pages
-# that change while it reads); kill (tgkill serves); prctl (undoes what is set below); newfstatat (glibc 2.33 to
-# 2.38 use it for os.fstat, with an empty path, but a filter can't see that it is empty).
+# Allowed whatever the arguments, the most frequent first: they act on the process or on descriptors it has.
+# Left out: dup, pipe, readv, splice and their like (no use); vmsplice (lends pages that change while the
+# judge reads); kill (tgkill serves); prctl (undoes what is set below); newfstatat (os.fstat of some glibc:
+# the path is empty then, but a filter can't see that).
 PLAIN = """read 0 63, write 1 64, clock_gettime 228 113, munmap 11 215, brk 12 214, mremap 25 216,
     getrandom 318 278, writev 20 66, close 3 57, fstat 5 80, lseek 8 62, poll 7 -, ppoll 271 73, select 23 -,
     pselect6 270 72, rt_sigaction 13 134, rt_sigprocmask 14 135, rt_sigreturn 15 139, sigaltstack 131 132,
@@ -86,15 +85,14 @@ RULED: dict[str, tuple[Rule, ...]] = {
     "mprotect 10 226": (NO_EXEC,),
     # NORMAL to DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE. Not MERGEABLE: it tells what others have in memory.
     "madvise 28 233": (Rule(2, (0, 1, 2, 3, 4, 8, 14, 15)),),
-    # WAIT WAKE REQUEUE CMP_REQUEUE WAKE_OP WAIT_BITSET WAKE_BITSET, less the flags PRIVATE and CLOCK_REALTIME.
+    # WAIT WAKE REQUEUE CMP_REQUEUE WAKE_OP WAIT_BITSET WAKE_BITSET, less flags PRIVATE and CLOCK_REALTIME.
     # Not those that inherit priorities: nothing here needs them, and kernels have been broken through them.
     "futex 202 98": (Rule(1, (0, 1, 3, 4, 5, 9, 10), mask=0xFFFF_FFFF ^ 0x180),),
     # GETFD SETFD GETFL. Not SETOWN, SETSIG, SETFL with O_ASYNC: they have the kernel send the judge a signal.
     "fcntl 72 25": (Rule(1, (1, 2, 3)),),
     # TCGETS (isatty), TIOCGWINSZ, FIONREAD. Not FIOASYNC, for that reason; nor TIOCSTI: types on a terminal.
     "ioctl 16 29": (Rule(1, (0x5401, 0x5413, 0x541B)),),
-    # abort() and signal.raise_signal(): to this process alone.
-    "tgkill 234 131": (Rule(0, (OWN_PID,)),),
+    "tgkill 234 131": (Rule(0, (OWN_PID,)),),  # abort() and signal.raise_signal(), to itself alone
     # Reading one's own. With another process, or a new limit, prlimit64 would act on the judge.
     "sched_getaffinity 204 123": (Rule(0, (0,)),),
     "prlimit64 302 261": (Rule(0, (0,)), Rule(2, (0,)), Rule(2, (0,), upper=True)),
@@ -107,8 +105,7 @@ KILLED = """ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271,
     request_key 249 218, keyctl 250 219, mount 165 40, umount2 166 39, open_tree 428, move_mount 429,
     fsopen 430, fsconfig 431, fsmount 432, fspick 433, mount_setattr 442, pivot_root 155 41, chroot 161 51,
     unshare 272 97, setns 308 268, open_by_handle_at 304 265, init_module 175 105, finit_module 313 273,
-    delete_module 176 106, kexec_load 246 104, kexec_file_load 320 294, reboot 169 142, iopl 172 -,
-    ioperm 173 -, modify_ldt 154 -"""
+    delete_module 176 106, kexec_load 246 104, kexec_file_load 320 294, reboot 169 142"""
 
 # "No such call", so that libc takes its older way: clone3, and all after file_setattr. The rest: EACCES.
 ABSENT, LAST_KNOWN = "clone3 435", 469
@@ -116,7 +113,6 @@ ABSENT, LAST_KNOWN = "clone3 435", 469
 OUR = "prctl 157 167, capset 126 91, seccomp 317 277, landlock_create_ruleset 444, landlock_restrict_self 446"
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of the tables, AUDIT_ARCH word
 
-Call = Callable[..., int]
 Instruction = tuple[int, int, int, int]  # opcode, jump if true, jump if false, constant
 LOAD, AND, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 ALLOW, KILL, REFUSE, NO_SUCH_CALL = 0x7FFF0000, 0x80000000, 0x50000 | errno.EACCES, 0x50000 | errno.ENOSYS
@@ -171,7 +167,7 @@ def _compile(column: int, architecture: int) -> list[Instruction]:
 
 
 @functools.cache
-def prepare() -> tuple[Call, list[Instruction]]:
+def prepare() -> tuple[Callable[..., int], list[Instruction]]:
     """Compile the filter and load what `lock` needs, once; raises CannotLock where there can be no lock."""
     machine = os.uname().machine if sys.platform == "linux" else sys.platform
     if machine not in MACHINES or sys.maxsize < 2**32 or sys.byteorder != "little":
@@ -192,9 +188,9 @@ def prepare() -> tuple[Call, list[Instruction]]:
 
 def _limit(limits: Limits) -> None:
     """Close surplus descriptors and set the limits of resources, never above those that hold already."""
-    for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
-        if fd >= limits.descriptors:
-            os.closerange(fd, fd + 1)  # no error if it is closed by now, as the one that listed them is
+    for fd in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        if int(fd) >= limits.descriptors:
+            os.closerange(int(fd), int(fd) + 1)  # no error if it is closed by now
     size = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * mmap.PAGESIZE
     for name, soft, spare in (
         ("AS", size + limits.memory, 0),  # not DATA, which misses shared anonymous pages
@@ -207,7 +203,7 @@ def _limit(limits: Limits) -> None:
         resource.setrlimit(kind, (min(soft, hard), hard))
 
 
-def _drop_rights(call: Call, uid: int | None) -> None:
+def _drop_rights(call: Callable[..., int], uid: int | None) -> None:
     """Give up groups, user and capabilities for good."""
     if os.geteuid() == 0:
         # To the last (EINVAL), or none without CAP_SETPCAP: this set matters to exec alone, refused anyway.
@@ -223,7 +219,7 @@ def _drop_rights(call: Call, uid: int | None) -> None:
     call("capset", struct.pack("=Ii", 0x20080522, 0), bytes(24))
 
 
-def _landlock(call: Call) -> bool:
+def _landlock(call: Callable[..., int]) -> bool:
     """Deny all that this kernel's Landlock knows: files, TCP, scopes. Returns False where there is none."""
     try:
         abi = call("landlock_create_ruleset", 0, 0, 1)  # LANDLOCK_CREATE_RULESET_VERSION
@@ -238,23 +234,23 @@ def _landlock(call: Call) -> bool:
     return True
 
 
-def _filter(call: Call, code: list[Instruction]) -> None:
+def _filter(call: Callable[..., int], code: list[Instruction]) -> None:
     """Install the seccomp program, our own number filled in; raises CannotLock where that can't be had."""
     packed = b"".join(struct.pack("=HBBI", *op, os.getpid() if k == OWN_PID else k) for *op, k in code)
     program = ctypes.create_string_buffer(packed)
-    with _advice("seccomp can't be had", "use Linux 3.17 or later, WSL2, or Docker's default profile; no emulator"):
+    with _advice("no seccomp filter here", "use Linux 3.17 or later, WSL2 or Docker; no emulation"):
         # SECCOMP_SET_MODE_FILTER, FLAG_TSYNC: all threads, or the number of one that would not follow.
         if call("seccomp", 1, 1, struct.pack("HP", len(code), ctypes.addressof(program))):
             raise CannotLock("another thread can't be filtered; lock before any is started")
 
 
 def lock(limits: Limits, *, uid: int | None = 65534) -> Level:
-    """Lock this process for good; returns what holds. Root becomes `uid`, or stays, bereft of capabilities."""
+    """Lock this process for good and return what holds; root becomes user `uid` (None: stays root)."""
     parent = os.getppid()
     call, code = prepare()
     with _advice("the worker can't be locked", "see that /proc is mounted, or use Docker"):
         if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 - rights are a thread's own
-            raise CannotLock("other threads run here; lock before any is started, and have BLAS start none")
+            raise CannotLock("other threads run here; lock before any is started, BLAS's too")
         _limit(limits)
         _drop_rights(call, uid)
         # After the user, whose change resets both. Not dumpable: others of the same user can't look inside,
@@ -264,9 +260,9 @@ def lock(limits: Limits, *, uid: int | None = 65534) -> Level:
         if os.getppid() != parent:
             raise CannotLock("the parent has ended; so must its worker")
         call("prctl", PR_SET_NO_NEW_PRIVS, 1)  # the condition for the two that follow
-        level = Level.FULL if _landlock(call) else Level.NO_LANDLOCK
+        landlocked = _landlock(call)
         _filter(call, code)
-    return level
+    return Level.FULL if landlocked else Level.NO_LANDLOCK
 
 
 def _probe_child(uid: int | None) -> None:
@@ -277,7 +273,6 @@ def _probe_child(uid: int | None) -> None:
         "fork": lambda: os.fork() or os._exit(0),
         "kill": lambda: os.kill(os.getppid(), 0),
         "mmap": lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC),
-        "prctl": lambda: prepare()[0]("prctl", PR_SET_DUMPABLE, 1),
         "memory": lambda: bytearray(1 << 29),
     }
     level = lock(Limits(memory=1 << 28, cpu_seconds=10), uid=uid)
@@ -285,7 +280,7 @@ def _probe_child(uid: int | None) -> None:
         with contextlib.suppress(PermissionError, MemoryError):
             attempt()
             print(f"{name} is not refused; use Docker or a real Linux kernel", file=sys.stderr)
-    print(level.value if sum(bytearray(1 << 20)) == 0 else "", flush=True)
+    print(level.value if sum(bytes(1 << 20)) == 0 else "", flush=True)
     os.chroot("/")
 
 

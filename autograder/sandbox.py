@@ -1,0 +1,310 @@
+"""Confined workers: a zygote started by exec, one locked-down fork a submission. Staff only; Linux.
+
+The judge (this side) knows the answers and never forks. The zygote (the other side) was started with a fixed
+environment, has imported numpy and knows nothing; each worker forked from it locks itself down (`lockdown`)
+before it is sent a line of student code. Imports the stand-alone modules and lockdown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import lockdown
+from .runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner
+from .worker import Server, preload
+
+LIMITS = lockdown.Limits(memory=1 << 30, cpu_seconds=180)
+LEVEL_SIZE = 16  # bytes in which a worker says, before any student code, how it is locked
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "USER": "nobody", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
+    # One thread: workers must not start others, and answers should not depend on the machine.
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+    # Memory that is measured should be memory that was asked for.
+    "NUMPY_MADVISE_HUGEPAGE": "0", "MALLOC_ARENA_MAX": "1",
+}  # fmt: skip
+
+
+class SandboxError(Exception):
+    """Workers cannot be confined or started here; the message says what to do."""
+
+
+# ---------------------------------------------------------------- the zygote's side
+
+
+def zygote_main(torch: bool) -> None:
+    """Serve the judge on descriptor 3: fork a worker for three descriptors, tell how a worker ended."""
+    judge = socket.socket(fileno=3)
+    preload(torch)
+    lockdown.prepare()
+    judge.send(b"ready")
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(judge, 16, 3)
+        if not message:
+            os._exit(0)  # the judge is gone; workers die with their parent
+        if message == b"fork":
+            pid = os.fork()
+            if pid == 0:
+                _worker_main(judge, descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            judge.send(struct.pack("<i", pid))
+        else:
+            (pid,) = struct.unpack("<i", message)
+            judge.send(struct.pack("<i", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+
+
+def _worker_main(judge: socket.socket, descriptors: Sequence[int]) -> None:
+    """In the fork: keep descriptors 0 to 4, lock down, say so, and serve. Never returns."""
+    code = 70
+    try:
+        judge.detach()
+        os.setsid()
+        quiet = os.open(os.devnull, os.O_RDONLY)
+        requests, replies, output = descriptors
+        high = [os.dup(fd) for fd in (quiet, output, output, requests, replies)]
+        high = [os.dup2(fd, 64 + index) for index, fd in enumerate(high)]
+        for index, fd in enumerate(high):
+            os.dup2(fd, index)
+        os.closerange(5, 256)
+        level = lockdown.lock(LIMITS)
+        os.write(4, level.value.encode().ljust(LEVEL_SIZE))
+        Server(3, 4).run()
+        code = 0
+    except lockdown.CannotLock as error:
+        os.write(2, str(error).encode())
+    finally:
+        os._exit(code)
+
+
+# ---------------------------------------------------------------- the judge's side
+
+
+class Zygote:
+    """A process that has loaded what workers need and forks them."""
+
+    def __init__(self, torch: bool) -> None:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        root, package = Path(__file__).resolve().parent.parent, __package__
+        program = (
+            f"import sys; sys.path[0] = {str(root)!r}; "
+            f"from {package}.sandbox import zygote_main; del sys.path[0]; zygote_main({torch})"
+        )
+        with theirs:
+            # Descriptor 3 in the child, whatever number it has here: a shell-free way without a forking hook.
+            self._child = subprocess.Popen(
+                [sys.executable, "-s", "-c", f"import os; os.dup2({theirs.fileno()}, 3); {program}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()], env=ENVIRONMENT, cwd="/", start_new_session=True,
+            )  # fmt: skip
+        self._socket = mine
+        mine.settimeout(60)
+        try:
+            ready = mine.recv(16)
+        except TimeoutError:
+            ready = b""
+        if ready != b"ready":
+            self.close()
+            assert self._child.stderr is not None
+            text = self._child.stderr.read().decode("utf-8", "replace").strip().splitlines()
+            raise SandboxError(f"the process that makes workers did not start: {text[-1] if text else 'no message'}")
+
+    def fork(self) -> ConfinedProcess:
+        """A new worker, locked down and waiting. Raises SandboxError if it cannot be locked."""
+        requests_out, requests_in = os.pipe()
+        replies_out, replies_in = os.pipe()
+        output_out, output_in = os.pipe()
+        theirs = [requests_out, replies_in, output_in]
+        try:
+            socket.send_fds(self._socket, [b"fork"], theirs)
+            (pid,) = struct.unpack("<i", self._socket.recv(16))
+        except (OSError, struct.error):
+            for fd in (requests_in, replies_out, output_out):
+                os.close(fd)
+            raise SandboxError("the process that makes workers has died; start again") from None
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        process = ConfinedProcess(self, pid, requests_in, replies_out, output_out)
+        try:
+            level = process.read(LEVEL_SIZE, time.monotonic() + LOAD_SECONDS)
+            process.level = lockdown.Level(level.decode("ascii", "replace").strip())
+        except (Died, DeadlinePassed, ValueError):
+            process.close()
+            raise SandboxError(f"a worker cannot be confined here: {process.output()}") from None
+        return process
+
+    def reap(self, pid: int) -> int:
+        """Wait for a worker that is dead or dying; its exit code, negative for a signal."""
+        try:
+            self._socket.send(struct.pack("<i", pid))
+            (code,) = struct.unpack("<i", self._socket.recv(16))
+        except (OSError, struct.error):
+            raise SandboxError("the process that makes workers has died; start again") from None
+        return int(code)
+
+    def close(self) -> None:
+        """End the zygote, and with it whatever workers there are."""
+        self._socket.close()
+        try:
+            self._child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+class ConfinedProcess:
+    """A worker behind three pipes. What it says is read with a deadline and a cap."""
+
+    level: lockdown.Level
+
+    def __init__(self, zygote: Zygote, pid: int, requests: int, replies: int, output: int) -> None:
+        self._zygote, self._pid = zygote, pid
+        self._requests, self._replies, self._output_fd = requests, replies, output
+        self._buffer, self._output = bytearray(), bytearray()
+        self._ended: int | None = None
+        for fd in (requests, replies, output):
+            os.set_blocking(fd, False)
+        self._reading = select.poll()
+        self._reading.register(replies, select.POLLIN)
+        self._reading.register(output, select.POLLIN)
+        self._output_open = True
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Send a request. A worker that has spoken without being asked is not asked again."""
+        if self._buffer or self._pending():
+            raise Died("the code answered before it was asked")
+        writing = select.poll()
+        writing.register(self._requests, select.POLLOUT)
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._requests, view) :]
+            except BlockingIOError:
+                if not writing.poll(_milliseconds(deadline)):
+                    raise DeadlinePassed from None
+            except OSError:
+                raise self._death() from None
+
+    def _pending(self) -> bool:
+        self._drain()
+        poll = select.poll()
+        poll.register(self._replies, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poll.poll(0)) and self._take(1 << 16)
+
+    def read(self, count: int, deadline: float) -> bytes:
+        """Exactly `count` bytes of the reply."""
+        while len(self._buffer) < count:
+            ready = self._reading.poll(_milliseconds(deadline))
+            if not ready:
+                raise DeadlinePassed
+            for fd, _ in ready:
+                if fd == self._output_fd:
+                    self._drain()
+                elif not self._take(count - len(self._buffer)):
+                    raise self._death()
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+    def _take(self, most: int) -> bool:
+        """Read from the replies; False at their end."""
+        try:
+            chunk = os.read(self._replies, max(most, 1))
+        except BlockingIOError:
+            return True
+        self._buffer += chunk
+        return bool(chunk)
+
+    def _drain(self) -> None:
+        """Take what the code has printed; too much of it ends the worker."""
+        while self._output_open:
+            try:
+                chunk = os.read(self._output_fd, 1 << 16)
+            except BlockingIOError:
+                return
+            if not chunk:
+                self._reading.unregister(self._output_fd)
+                self._output_open = False
+                return
+            self._output += chunk
+            if len(self._output) > OUTPUT_CAP:
+                del self._output[OUTPUT_CAP:]
+                raise Died(f"the code printed more than {OUTPUT_CAP >> 20} MB and was stopped")
+
+    def _end(self) -> int:
+        """Kill what is left and learn how it ended."""
+        if self._ended is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+            self._ended = self._zygote.reap(self._pid)
+        return self._ended
+
+    def _death(self) -> Died:
+        with contextlib.suppress(Died):
+            self._drain()
+        code = self._end()
+        if code in (-signal.SIGSYS,):
+            return Died("the code asked the operating system for something that is not allowed here", "forbidden")
+        if code == -signal.SIGXCPU:
+            return Died("the code used up its processor time", "timed_out")
+        if code == -signal.SIGSEGV:
+            return Died("the code crashed the Python interpreter (segmentation fault)")
+        if code < 0:
+            return Died(f"the code's process was ended by signal {-code}")
+        return Died(f"the code ended its own process (exit status {code})")
+
+    def close(self) -> None:
+        """Kill the worker, reap it, let go of its pipes. Again: nothing."""
+        if self._requests < 0:
+            return
+        self._end()
+        with contextlib.suppress(Died):
+            self._drain()
+        for fd in (self._requests, self._replies, self._output_fd):
+            os.close(fd)
+        self._requests, self._output_open = -1, False
+
+    def output(self) -> str:
+        """What the code has printed."""
+        if self._requests >= 0:
+            with contextlib.suppress(Died):
+                self._drain()
+        return self._output.decode("utf-8", "replace")
+
+
+def _milliseconds(deadline: float) -> int:
+    return max(0, int(1000 * (deadline - time.monotonic())) + 1)
+
+
+class SandboxRunner(Runner):
+    """Runs submissions in confined workers. The torch zygote starts when a torch question is first asked."""
+
+    def __init__(self, package: str, torch_modules: Sequence[str]) -> None:
+        super().__init__(package, torch_modules)
+        self._zygotes: dict[bool, Zygote] = {}
+        self.level = ""
+
+    def start(self, torch: bool) -> Process:
+        """Fork a worker. Raises SandboxError."""
+        if torch not in self._zygotes:
+            self._zygotes[torch] = Zygote(torch)
+        process = self._zygotes[torch].fork()
+        self.level = process.level.value
+        return process
+
+    def shut_down(self) -> None:
+        """End the workers and the zygotes."""
+        self.close()
+        for zygote in self._zygotes.values():
+            zygote.close()
+        self._zygotes.clear()

@@ -1,0 +1,718 @@
+"""Intake: what students hand in is read, or refused with a sentence; never followed, unpacked or imported."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+import time
+import tracemalloc
+import unicodedata
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from autograder import intake
+from autograder.intake import (
+    IntakeError,
+    Submission,
+    file_stem,
+    list_submissions,
+    other_files,
+    read_submission,
+    visible,
+)
+
+RNN = b"def rnn_step(): ...\n"
+NOTEBOOK = "memory_in_networks.ipynb"
+GOOD = {"memnet/rnn.py": RNN, "memnet/__init__.py": b"", NOTEBOOK: b"{}"}
+
+posix = pytest.mark.skipif(os.name != "posix", reason="files that only POSIX has")
+
+
+def make_folder(path: Path, files: Mapping[str, bytes]) -> Path:
+    path.mkdir(parents=True)
+    for name, data in files.items():
+        target = path / name
+        if name.endswith("/"):
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    return path
+
+
+def make_zip(path: Path, files: Mapping[str, bytes] | list[tuple[str, bytes]], **settings: object) -> Path:
+    """Write a zip with exactly these entry names, however bad; settings are set on each ZipInfo."""
+    pairs = list(files.items()) if isinstance(files, Mapping) else files
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+        warnings.simplefilter("ignore")  # duplicate names are the point
+        for name, data in pairs:
+            info = zipfile.ZipInfo()
+            info.filename = info.orig_filename = name
+            info.compress_type = zipfile.ZIP_DEFLATED
+            for key, value in settings.items():
+                setattr(info, key, value)
+            archive.writestr(info, data)
+    return path
+
+
+def patch(path: Path, member: str, offset: int, layout: str, value: int) -> None:
+    """Overwrite a field of the member's entry in the table of contents."""
+    data = bytearray(path.read_bytes())
+    start = data.rindex(member.encode()) - 46
+    assert data[start : start + 4] == b"PK\1\2"
+    struct.pack_into(layout, data, start + offset, value)
+    path.write_bytes(data)
+
+
+FLAGS, METHOD, CRC, PACKED, SIZE = (8, "<H"), (10, "<H"), (16, "<L"), (20, "<L"), (24, "<L")
+
+
+@contextmanager
+def allocating_at_most(size: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < size
+    finally:
+        tracemalloc.stop()
+
+
+def read(path: Path, **settings: str) -> Submission:
+    found = read_submission("anna", path, **settings)
+    assert len(found.content) == 64
+    if found.problem:
+        assert not found.sources
+        assert found.notebook is None
+        assert "; " in found.problem, "a problem says what, and what to do"
+    for text in (found.problem, *found.notes):
+        assert not any(
+            unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text.replace("\u200c", "")
+        )
+    return found
+
+
+@pytest.fixture(params=["folder", "zip"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Mapping[str, bytes]], Path]:
+    """Hand in the same files as a folder and as a zip."""
+
+    def folder(files: Mapping[str, bytes]) -> Path:
+        try:
+            made = make_folder(tmp_path / "anna", files)
+        except OSError:
+            made = tmp_path / "nothing"
+        if sum(path.is_file() for path in made.rglob("*")) != len(files):
+            pytest.skip("this file system cannot hold such names")
+        return made
+
+    return folder if request.param == "folder" else lambda files: make_zip(tmp_path / "anna.zip", files)
+
+
+# What is read
+
+FOUND = {
+    "at the root": (GOOD, {"rnn": RNN, "__init__": b""}, b"{}", []),
+    "one level down": ({f"hw4/{n}": d for n, d in GOOD.items()}, {"rnn": RNN, "__init__": b""}, b"{}", []),
+    "root wins": ({"memnet/rnn.py": RNN, "old/memnet/rnn.py": b"old"}, {"rnn": RNN}, None, []),
+    "systems' leavings": (
+        {"memnet/rnn.py": RNN, "__MACOSX/memnet/rnn.py": b"", "memnet/._rnn.py": b"", ".git/memnet/a.py": b"",
+         "memnet/__pycache__/rnn.pyc": b"", ".DS_Store": b"", "Thumbs.db": b""},
+        {"rnn": RNN}, None, []),
+    "other case": (
+        {"MemNet/rnn.py": RNN}, {"rnn": RNN}, None,
+        ["the folder MemNet/ is read as memnet/; name it memnet/"]),
+    "exact case one level down": ({"a/memnet/rnn.py": RNN, "b/Memnet/rnn.py": b""}, {"rnn": RNN}, None, []),
+    "shadows": (
+        {"memnet/rnn.py": RNN, "memnet/numpy.py": b"", "memnet/Copy.py": b"", "memnet/torch.py": b""},
+        {"rnn": RNN}, None,
+        ["memnet/Copy.py is not used: `import copy` is the library",
+         "memnet/numpy.py is not used: `import numpy` is the library",
+         "memnet/torch.py is not used: `import torch` is the library"]),
+    "beside": (
+        {"memnet/rnn.py": RNN, "numpy.py": b"", "conftest.py": b"", "sitecustomize.py": b""},
+        {"rnn": RNN}, None,
+        ["modules beside memnet/ are not used: conftest.py, numpy.py, sitecustomize.py"]),
+    "below": (
+        {"memnet/rnn.py": RNN, "memnet/numpy/__init__.py": b"", "memnet/data.txt": b""}, {"rnn": RNN}, None,
+        ["folders inside memnet/ are not used: numpy"]),
+    "no module's name": (
+        {"memnet/rnn.py": RNN, "memnet/rnn (1).py": b"", "memnet/gru.PY": b"", "memnet/a'\"b.py": b"",
+         "memnet/x\ny\u202e.py": b""},
+        {"rnn": RNN}, None,
+        ["memnet/a'\"b.py is not used: a module's name is like that of rnn.py",
+         "memnet/gru.PY is not used: a module's name is like that of rnn.py",
+         "memnet/rnn (1).py is not used: a module's name is like that of rnn.py",
+         "memnet/x\\u000ay\\u202e.py is not used: a module's name is like that of rnn.py"]),
+    "non-Latin and decomposed": (
+        {"memnet/сеть.py": RNN, "memnet/re\u0301seau.py": RNN}, {"сеть": RNN, "r\u00e9seau": RNN}, None, []),
+    "two cases": (
+        {"memnet/rnn.py": RNN, "memnet/RNN.py": b"1", "memnet/Gru.py": b"2", "memnet/GRU.py": b"3"},
+        {"rnn": RNN, "GRU": b"3"}, None,
+        ["memnet/Gru.py is not used: GRU.py is there too; keep one",
+         "memnet/RNN.py is not used: rnn.py is there too; keep one"]),
+    "another notebook": ({"memnet/rnn.py": RNN, "mine.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
+    "the expected notebook": (GOOD | {"a.ipynb": b"[]"}, {"rnn": RNN, "__init__": b""}, b"{}", []),
+    "two notebooks": (
+        {"memnet/rnn.py": RNN, "a.ipynb": b"", "b.ipynb": b""}, {"rnn": RNN}, None,
+        [f"no notebook is used: there are a.ipynb, b.ipynb; keep one, {NOTEBOOK}"]),
+    "large notebook": (
+        {"memnet/rnn.py": RNN, "a.ipynb": bytes(16 * 2**20 + 1)}, {"rnn": RNN}, None,
+        ["the notebook is not used: a.ipynb is larger than 16 MB; make it smaller"]),
+    "notebook elsewhere": (
+        {"memnet/rnn.py": RNN, "memnet/a.ipynb": b"", "b.ipynb/c": b""}, {"rnn": RNN}, None, []),
+    "largest module": ({"memnet/rnn.py": bytes(2**20)}, {"rnn": bytes(2**20)}, None, []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_found(case: str, make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    files, sources, notebook, notes = FOUND[case]
+    found = read(make(files))
+    assert found.problem == ""
+    assert (dict(found.sources), found.notebook, sorted(found.notes)) == (sources, notebook, notes)
+
+
+PROBLEMS = {
+    "empty": ({}, "empty; hand in the folder memnet/ and the notebook"),
+    "only hidden": (
+        {".DS_Store": b"", "__MACOSX/memnet/rnn.py": b""},
+        "is empty; hand in the folder memnet/"),
+    "module outside": ({"rnn.py": RNN}, "rnn.py lies outside memnet/; put the modules into a folder memnet/"),
+    "modules outside": (
+        {"hw/rnn.py": RNN, "hw/gru.py": b""},
+        "hw/gru.py, hw/rnn.py lie outside memnet/; put"),
+    "not found": (
+        {f"f{n}.txt": b"" for n in range(7)} | {"e/x": b""},
+        "there is no folder memnet/, only e, f0.txt, f1.txt, f2.txt, f3.txt, 3 more; hand in that"),
+    "too deep": ({"a/b/memnet/rnn.py": RNN}, "there is no folder memnet/, only a; "),
+    "several": (
+        {"a/memnet/rnn.py": RNN, "b/memnet/rnn.py": RNN},
+        "there are several folders memnet/ (a/memnet, b/memnet); keep one"),
+    "several cases": (
+        {"MEMNET/rnn.py": RNN, "Memnet/rnn.py": RNN},
+        "several folders memnet/ (MEMNET, Memnet)"),
+    "a file": ({"memnet": b"", "x\u202e": b""}, "there is no folder memnet/, only memnet, x\\u202e; "),
+    "no module": ({"memnet/rnn.txt": RNN}, "memnet/ holds no module; put your .py files directly into it"),
+    "many modules": (
+        {f"memnet/m{n}.py": b"" for n in range(51)},
+        "memnet/ holds more than 50 modules; hand in"),
+    "large": ({"memnet/rnn.py": bytes(2**20 + 1)}, "memnet/rnn.py is larger than 1 MB; make it smaller"),
+    "nested": (
+        {"inner.zip": b"PK"},
+        "there is only another zip, inner.zip; unzip it and hand in what is in it"),
+    "many": (
+        {f"memnet/{n}": b"" for n in range(2001)},
+        "holds more than 2000 files; hand in the modules and"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PROBLEMS)
+def test_problem(case: str, make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    files, problem = PROBLEMS[case]
+    assert problem in read(make(files)).problem
+
+
+def test_content_is_that_of_the_files(tmp_path: Path) -> None:
+    contents = {
+        read(make_folder(tmp_path / "a", GOOD)).content,
+        read(make_zip(tmp_path / "b.zip", GOOD)).content,
+        read(
+            make_zip(tmp_path / "c.zip", dict(reversed(GOOD.items())), date_time=(2001, 2, 3, 4, 5, 6))
+        ).content,
+        read(make_zip(tmp_path / "d.zip", {f"x/{n}": d for n, d in GOOD.items()}, compress_type=0)).content,
+    }
+    assert len(contents) == 1
+    others = [GOOD | {"memnet/rnn.py": b"x"}, GOOD | {"memnet/a.py": b""}, GOOD | {NOTEBOOK: b""}]
+    others += [{n: d for n, d in GOOD.items() if n != NOTEBOOK}, {}, {"rnn.py": RNN}]
+    contents |= {read(make_zip(tmp_path / f"{n}.zip", files)).content for n, files in enumerate(others)}
+    assert len(contents) == 1 + len(others)
+
+
+def test_names_can_be_chosen(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"net/rnn.py": RNN, "x.ipynb": b"x", "y.ipynb": b"y"})
+    found = read(path, package="net", notebook="y.ipynb")
+    assert (found.name, found.path, dict(found.sources), found.notebook) == ("anna", path, {"rnn": RNN}, b"y")
+
+
+def test_notes_do_not_flood(tmp_path: Path) -> None:
+    files = {"memnet/rnn.py": RNN} | {f"memnet/a {n}.py": b"" for n in range(40)}
+    notes = read(make_zip(tmp_path / "a.zip", files)).notes
+    assert (len(notes), notes[-1]) == (21, "and 20 more remarks of this sort")
+
+
+# Zips
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/../../x", "/etc/x", "C:/x", "c:x", "memnet\\rnn.py", "..\\x", "a\0b", "__MACOSX/../x"]
+)
+def test_zip_entry_outside(name: str, tmp_path: Path) -> None:
+    problem = read(make_zip(tmp_path / "a.zip", GOOD | {name: b"x"})).problem
+    assert problem.startswith(f"{visible(name)} is not a plain path inside the zip (it has ..,")
+    assert problem.endswith("make the zip again from your folder")
+
+
+def test_zip_entry_names_are_cleaned(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"./": b"", "": b"", "./memnet//rnn.py": RNN, "a b'\"\n": b""})
+    assert dict(read(path).sources) == {"rnn": RNN}
+
+
+@pytest.mark.parametrize("second", ["memnet/rnn.py", "./memnet/rnn.py"])
+def test_zip_duplicate(second: str, tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", [("memnet/rnn.py", RNN), (second, b"other")])
+    assert read(path).problem == "memnet/rnn.py is there more than once; keep one"
+    path = make_zip(tmp_path / "b.zip", [("memnet/rnn.py", RNN), ("README", b""), ("README", b"")])
+    assert read(path).problem == ""
+
+
+DAMAGED = "memnet/rnn.py is damaged in the zip; make the zip again and check that it opens"
+PATCHES = {
+    "encrypted": (*FLAGS, 1, "memnet/rnn.py is encrypted in the zip; make the zip without a password"),
+    "strongly encrypted": (*FLAGS, 0x40, DAMAGED),
+    "bz2": (*METHOD, zipfile.ZIP_BZIP2, "memnet/rnn.py is packed in an unusual way; make the zip with your"),
+    "deflate64": (
+        *METHOD,
+        9,
+        "memnet/rnn.py is packed in an unusual way; make the zip with your system's own tool",
+    ),
+    "bad CRC": (*CRC, 123, DAMAGED),
+    "size too small": (*SIZE, 3, DAMAGED),
+    "size too large": (*SIZE, 2**30, "memnet/rnn.py is larger than 1 MB; make it smaller"),
+    "packed size too small": (*PACKED, 3, DAMAGED),
+    "packed size too large": (*PACKED, 2**30, "memnet/rnn.py is larger than 1 MB; make it smaller"),
+    "offset": (42, "<L", 7, DAMAGED),
+    "version": (6, "<H", 99, "a.zip is broken or is no zip; make the zip again and check that it opens"),
+}
+
+
+@pytest.mark.parametrize("case", PATCHES)
+def test_zip_patched(case: str, tmp_path: Path) -> None:
+    offset, layout, value, problem = PATCHES[case]
+    path = make_zip(tmp_path / "a.zip", {"memnet/rnn.py": RNN, "notes.txt": b"text"})
+    patch(path, "memnet/rnn.py", offset, layout, value)
+    assert problem in read(path).problem
+    if case != "version":  # trouble with what is not needed is none
+        path = make_zip(tmp_path / "b.zip", {"memnet/rnn.py": RNN, "notes.txt": b"text"})
+        patch(path, "notes.txt", offset, layout, value)
+        assert dict(read(path).sources) == {"rnn": RNN}
+
+
+def test_zip_damaged_notebook_is_a_note(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", GOOD)
+    patch(path, NOTEBOOK, *CRC, 1)
+    found = read(path)
+    assert (found.problem, found.notebook, set(found.sources)) == ("", None, {"rnn", "__init__"})
+    assert found.notes[0].startswith(f"the notebook is not used: {NOTEBOOK} is damaged in the zip; ")
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem"),
+    [
+        (stat.S_IFLNK, "memnet/rnn.py is a link, which is not followed; hand in what it points to"),
+        (stat.S_IFIFO, "memnet/rnn.py is not a regular file; hand in a regular one"),
+        (stat.S_IFCHR, "memnet/rnn.py is not a regular file; hand in a regular one"),
+        (stat.S_IFDIR, "memnet/ holds no module; put your .py files directly into it"),
+        (stat.S_IFREG, ""),
+    ],
+)
+def test_zip_modes(mode: int, problem: str, tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"memnet/rnn.py": RNN}, external_attr=(mode | 0o644) << 16)
+    assert read(path).problem == problem
+
+
+def test_zip_link_as_folder(tmp_path: Path) -> None:
+    for name in ("memnet", "x", "x/memnet"):
+        path = make_zip(
+            tmp_path / f"{name[-1]}.zip", {name: b"/etc"}, external_attr=(stat.S_IFLNK | 0o777) << 16
+        )
+        inside = f"{name}/rnn.py" if name.endswith("memnet") else f"{name}/memnet/rnn.py"
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(inside, RNN)
+        assert read(path).problem.endswith(
+            "memnet is a link, which is not followed; hand in what it points to"
+        )
+
+
+def test_zip_broken(tmp_path: Path) -> None:
+    whole = make_zip(tmp_path / "a.zip", GOOD).read_bytes()
+    for n, data in enumerate([b"", b"Rar!\x1a\x07", whole[: len(whole) // 2], whole[:-1], whole[-22:]]):
+        path = tmp_path / f"b\u202e{n}.zip"
+        path.write_bytes(data)
+        assert read(path).problem.startswith(f"b\\u202e{n}.zip is broken or is no zip; make the zip again")
+
+
+def test_zip_large(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with path.open("wb") as file:
+        file.truncate(100 * 2**20 + 1)
+    with allocating_at_most(2**20):
+        assert read(path).problem == "a.zip is larger than 100 MB; make it smaller"
+
+
+def test_zip_with_a_large_table_of_contents(tmp_path: Path) -> None:
+    path, size = tmp_path / "a.zip", 50 * 2**20
+    with path.open("wb") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(b"PK\5\6" + struct.pack("<HHHHLLH", 0, 0, 1, 1, size, 0, 0))
+    with allocating_at_most(4 * 2**20):
+        assert read(path).problem.startswith("the zip holds more than 2000 files; ")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_bomb(method: int, tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"memnet/rnn.py": bytes(64 * 2**20)}, compress_type=method)
+    patch(path, "memnet/rnn.py", *SIZE, 1000)
+    with allocating_at_most(8 * 2**20):
+        assert read(path).problem.startswith("memnet/rnn.py is ")
+
+
+def mutated(data: bytes) -> st.SearchStrategy[bytes]:
+    edits = st.lists(st.tuples(st.integers(0, len(data) - 1), st.integers(0, 255)), max_size=8)
+
+    def edit(drawn: tuple[list[tuple[int, int]], int, int]) -> bytes:
+        changes, start, end = drawn
+        changed = bytearray(data)
+        for position, value in changes:
+            changed[position] = value
+        return bytes(changed[start : len(changed) - end])
+
+    return st.tuples(edits, st.integers(0, 3), st.integers(0, 3)).map(edit)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scratch")
+
+
+def check_any_bytes(data: bytes, path: Path) -> None:
+    path.write_bytes(data)
+    with allocating_at_most(4 * 2**20):
+        found = read(path)
+    assert all(
+        name.isidentifier() and len(source) <= intake.MAX_MODULE for name, source in found.sources.items()
+    )
+    assert bool(found.sources) != bool(found.problem)
+    assert found.content == read(path).content
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300).map(lambda data: data + b"PK\5\6" + data[:18].ljust(18, b"\0")) | st.binary())
+def test_any_bytes(scratch: Path, data: bytes) -> None:
+    check_any_bytes(data, scratch / "any.zip")
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_mutated_zip(scratch: Path, data: st.DataObject) -> None:
+    path = scratch / "mutated.zip"
+    if not (whole := scratch / "whole.zip").exists():
+        make_zip(whole, GOOD | {"memnet/gru.py": bytes(3000)})
+    check_any_bytes(data.draw(mutated(whole.read_bytes())), path)
+
+
+ENTRY_NAMES = st.lists(
+    st.sampled_from(["memnet", "Memnet", "..", ".", "", "rnn.py", "x", "a\u202e", "é.py"]), max_size=4
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(ENTRY_NAMES.map("/".join) | st.text(max_size=9), st.binary(max_size=9)), max_size=8)
+)
+def test_any_entry_names(scratch: Path, entries: list[tuple[str, bytes]]) -> None:
+    encodable = [
+        (name, data)
+        for name, data in entries
+        if name.isascii() or name.encode("utf-8", "ignore").decode() == name
+    ]
+    check_any_bytes(make_zip(scratch / "names.zip", encodable).read_bytes(), scratch / "names.zip")
+
+
+# Folders
+
+
+@posix
+def test_folder_with_other_than_regular_files(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.py"
+    secret.write_bytes(b"answer = 42")
+    link = "memnet/rnn.py is a link, which is not followed; hand in what it points to"
+    special = "memnet/rnn.py is not a regular file; hand in a regular one"
+
+    def serve(path: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as server:
+            here = Path.cwd()
+            os.chdir(path.parent)  # a socket's path has 108 bytes at most
+            try:
+                server.bind(path.name)
+            finally:
+                os.chdir(here)
+
+    makers: list[tuple[Callable[[Path], None], str]] = [
+        (lambda path: path.symlink_to(secret), link),
+        (lambda path: path.symlink_to("nowhere"), link),
+        (lambda path: path.symlink_to("/dev/zero"), link),
+        (os.mkfifo, special),
+        (serve, special),
+        (lambda path: path.mkdir(), "memnet/ holds no module; put your .py files directly into it"),
+        (lambda path: path.hardlink_to(secret), ""),
+    ]
+    for n, (maker, problem) in enumerate(makers):
+        folder = make_folder(tmp_path / str(n), {"memnet/": b""})
+        maker(folder / "memnet" / "rnn.py")
+        assert read(folder).problem == problem
+    folder = make_folder(tmp_path / "unneeded", {"memnet/rnn.py": RNN})
+    os.mkfifo(folder / "memnet" / "pipe")
+    (folder / "elsewhere").symlink_to("/")
+    (folder / NOTEBOOK).symlink_to(secret)
+    found = read(folder)
+    assert dict(found.sources) == {"rnn": RNN}
+    assert found.notes == (f"the notebook is not used: {NOTEBOOK} is a link, which is not followed; "
+                           "hand in what it points to",)  # fmt: skip
+
+
+@posix
+def test_folder_links_are_not_followed(tmp_path: Path) -> None:
+    real = make_folder(tmp_path / "real", GOOD)
+    package = make_folder(tmp_path / "package", {})
+    (package / "memnet").symlink_to(real / "memnet")
+    assert read(package).problem == "memnet is a link, which is not followed; hand in what it points to"
+    nested = make_folder(tmp_path / "nested", {"x/": b""})
+    (nested / "x" / "memnet").symlink_to(real / "memnet")
+    assert read(nested).problem == "x/memnet is a link, which is not followed; hand in what it points to"
+    parent = make_folder(tmp_path / "parent", {})
+    (parent / "x").symlink_to(real)
+    assert read(parent).problem == "there is no folder memnet/, only x; hand in that folder itself"
+    (tmp_path / "whole").symlink_to(real)
+    assert (
+        read(tmp_path / "whole").problem
+        == "whole is a link, which is not followed; hand in what it points to"
+    )
+    (tmp_path / "whole.zip").symlink_to(make_zip(tmp_path / "a.zip", GOOD))
+    assert read(tmp_path / "whole.zip").problem.startswith("whole.zip is a link, which is not followed; ")
+    os.mkfifo(tmp_path / "pipe.zip")
+    assert read(tmp_path / "pipe.zip").problem == "pipe.zip is not a regular file; hand in a regular one"
+
+
+@posix
+def test_file_replaced_after_it_was_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_kind", lambda info: "folder" if stat.S_ISDIR(info.st_mode) else "file")
+    folder = make_folder(tmp_path / "a", {"memnet/": b""})
+    module = folder / "memnet" / "rnn.py"
+    os.mkfifo(module)
+    assert read(folder).problem == "memnet/rnn.py is not a regular file; hand in a regular one"
+    module.unlink()
+    module.symlink_to("/dev/zero")
+    assert read(folder).problem.startswith("memnet/rnn.py cannot be read (")
+
+
+@pytest.mark.parametrize("call", ["os.open", "os.scandir", "pathlib.Path.lstat"])
+def test_unreadable(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **settings: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    folder, packed = make_folder(tmp_path / "a", GOOD), make_zip(tmp_path / "a.zip", GOOD)
+    shown = {
+        "os.open": ("memnet/__init__.py", "a.zip"),
+        "os.scandir": ("the folder", ""),
+        "pathlib.Path.lstat": ("a", "a.zip"),
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(call, refuse)
+        problems = [read(folder).problem, read(packed).problem]
+    ending = " cannot be read (Permission denied); make it readable and hand it in again"
+    assert problems == [what and what + ending for what in shown[call]]
+    assert read(tmp_path / "gone.zip").problem.startswith("gone.zip cannot be read (")
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may read everything")
+def test_permissions(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "a", GOOD)
+    for path in (folder / "memnet" / "rnn.py", folder / "memnet", folder):
+        mode = path.stat().st_mode
+        path.chmod(0)
+        assert " cannot be read (" in read(folder).problem
+        path.chmod(mode)
+
+
+def test_reading_fails_midway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    descriptor = os.open(make_folder(tmp_path / "a", GOOD) / NOTEBOOK, os.O_WRONLY)
+    monkeypatch.setattr(intake, "_open_regular", lambda path, shown: descriptor)
+    assert read(tmp_path / "a").problem.startswith("memnet/__init__.py cannot be read (")
+
+
+def test_every_problem_has_a_test() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    for kind, problem in intake.PROBLEMS.items():
+        longest = max(problem.replace("{0}", "{}").replace("{1}", "{}").split("{}"), key=len)
+        assert longest.strip()[:20] in text, kind
+
+
+# The folder of submissions
+
+
+def names_in(folder: Path) -> list[tuple[str, str]]:
+    return [(name, path.name) for name, path in list_submissions(folder)]
+
+
+def test_list(tmp_path: Path) -> None:
+    folder = make_folder(
+        tmp_path / "in",
+        {"b b/x": b"", "a.zip": b"", "C.ZIP": b"", ".x/y": b"", "__MACOSX/y": b"", ".DS_Store": b"",
+         "Thumbs.db": b"", "notes\u202e.txt": b"", "grades.csv": b"", "d.zip/x": b""},
+    )  # fmt: skip
+    assert names_in(folder) == [("C", "C.ZIP"), ("a", "a.zip"), ("b b", "b b"), ("d.zip", "d.zip")]
+    assert other_files(folder) == ["grades.csv", "notes\\u202e.txt"]
+
+
+def test_list_tells_a_folder_from_its_zip(tmp_path: Path) -> None:
+    folder = make_folder(
+        tmp_path / "in", {"a/x": b"", "a.zip": b"", "b.zip": b"", "b.zip.zip": b"", "c.zip": b""}
+    )
+    assert [name for name, _ in names_in(folder)] == ["a", "a.zip", "b", "b.zip", "c"]
+
+
+def test_list_keeps_names_apart(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "in", {"\u00e9/x": b"", "e\u0301/x": b"", "A/x": b"", "a/x": b""})
+    if len(list(folder.iterdir())) < 4:
+        pytest.skip("a file system that takes such names for one")
+    expected = [("A", "A"), ("a", "a"), ("\u00e9", "e\u0301"), ("\u00e9 (2)", "\u00e9")]
+    assert names_in(folder) == expected
+    (folder / "\u00e9 (2)").mkdir()
+    expected[-1:] = [("\u00e9 (2)", "\u00e9 (2)"), ("\u00e9 (3)", "\u00e9")]
+    assert names_in(folder) == expected
+
+
+@posix
+def test_list_odd_names(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "in", {"a\n\u202eb/memnet/rnn.py": RNN})
+    (folder / "link").symlink_to("nowhere")
+    make_zip(tmp_path / "x.zip", GOOD).rename(folder / os.fsdecode(b"caf\xe9.zip"))
+    listed = list_submissions(folder)
+    assert [name for name, _ in listed] == ["a\\u000a\\u202eb", "caf\\xe9", "link"]
+    assert [bool(read(path).problem) for _, path in listed] == [False, False, True]
+
+
+def test_list_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(tmp_path / "empty", {"notes.txt": b""})
+    for name, message in {
+        "gone": "gone: does not exist; give the folder that holds the submissions",
+        "empty/notes.txt": "notes.txt: is not a folder; give the folder that holds the submissions",
+        "empty": "empty: holds no submission; give a folder of folders or zips",
+    }.items():
+        with pytest.raises(IntakeError) as refused:
+            list_submissions(tmp_path / name)
+        assert str(refused.value).endswith(message)
+
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(IntakeError, match=r"empty: cannot be read \(Permission denied\); make it readable"):
+        list_submissions(tmp_path / "empty")
+
+
+def test_visible() -> None:
+    assert (
+        visible("a\tb\u2028\u200b\u2067\udce9ü\u200c漢 '\"")
+        == "a\\u0009b\\u2028\\u200b\\u2067\\xe9ü\u200c漢 '\""
+    )
+    assert visible("x" * 121) == "x" * 120 + "…"
+    assert visible("x" * 120) == "x" * 120
+
+
+# File names for reports
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("../../x", "_.._x-"),
+        ("-rf", "rf-"),
+        ("con", "_con-"),
+        ("COM1.txt", "_COM1.txt-"),
+        ("lpt\u00b9", "_lpt\u00b9-"),
+        ("", "submission-"),
+        ("...", "submission-"),
+        ("a.", "a-"),
+        ("a/b:c", "a_b_c-"),
+        ("\udce9\n", "__-"),
+        ("x" * 81, "x" * 71 + "-"),
+        ("漢" * 80, "漢" * 63 + "-"),
+    ],
+)
+def test_file_stem_changed(name: str, start: str) -> None:
+    stem = file_stem([name])[name]
+    assert stem.startswith(start)
+    assert len(stem) == len(start) + 8
+    assert len(stem) <= 80
+    assert len(stem.encode()) <= 200
+
+
+def test_file_stem_kept() -> None:
+    kept = ["Anna_Müller", "王小明", "नमस्ते", "a.b-c", "x" * 80, "console"]
+    assert file_stem(kept) == {name: name for name in kept}
+    assert file_stem(["Anna Lena"]) == {"Anna Lena": "Anna_Lena"}
+    assert file_stem(["e\u0301"]) == {"e\u0301": "\u00e9"}
+
+
+def test_file_stem_collisions() -> None:
+    stems = file_stem(["a b", "a_b", "A", "a", "c", "c"])
+    assert stems["c"] == "c"
+    assert [len(stems[name]) for name in ("a b", "a_b", "A", "a")] == [12, 12, 10, 10]
+    taken = file_stem(["a?"])["a?"]
+    assert len(set(file_stem(["a?", taken]).values())) == 2
+
+
+def test_file_stem_outlives_a_collision_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = intake.hashlib.sha256
+
+    class Weak:
+        def __init__(self, data: bytes) -> None:
+            self.data = data
+
+        def hexdigest(self) -> str:
+            return "0" * 30 + real(self.data).hexdigest()[30:]
+
+    monkeypatch.setattr(intake.hashlib, "sha256", Weak)
+    stems = file_stem(["a?", "a!", "b"])
+    assert stems["b"] == "b"
+    assert stems["a?"] != stems["a!"]
+
+
+@settings(max_examples=300, deadline=None)
+@example(["con", "CON", "Con ", "-con", ".con"])
+@example(["a" * 100, "a" * 101, "A" * 100, "é", "e\u0301", "ß", "ss", "ﬁ", "fi"])
+@given(st.lists(st.text(max_size=12) | st.text("aA_ -.é\u0301ßs\u0345\u0130i", max_size=5), max_size=12))
+def test_file_stem(names: list[str]) -> None:
+    stems = file_stem(names)
+    assert stems == file_stem(list(reversed(names)))
+    assert set(stems) == set(names)
+    keys = {
+        unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold()) for stem in stems.values()
+    }
+    assert len(keys) == len(stems)
+    for stem in stems.values():
+        assert all(c in ".-_" or unicodedata.category(c)[0] in "LNM" for c in stem)
+        assert not stem.startswith((".", "-"))
+        assert not stem.endswith(".")
+        assert stem.split(".")[0].lower() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
+        assert 0 < len(stem) <= 80
+        assert len(stem.encode()) <= 200
+
+
+def test_a_class_is_read_quickly(tmp_path: Path) -> None:
+    for n in range(100):
+        make_zip(tmp_path / "in" / f"student {n}.zip", GOOD)
+    start = time.perf_counter()
+    assert not any(read_submission(name, path).problem for name, path in list_submissions(tmp_path / "in"))
+    assert time.perf_counter() - start < 5
