@@ -209,19 +209,18 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
     inputs = {name: value for name, value in everything.items() if name in used}
     evidence = {name: value for name, value in everything.items() if name not in used}
     layouts = {name: _layout(question, case, name) for name in inputs}
-    settled = [case.verdict or question.verdict, tuple(case.calls), dict(case.sizes)]
-    returns = tuple(name for name in _targets(calls) if settled[0] or _belongs(name, question))
+    verdict, sizes = case.verdict or question.verdict, dict(case.sizes)
+    returns = tuple(name for name in _targets(calls) if verdict or _belongs(name, question))
 
     def values(compute: Compute, given: Inputs) -> dict[str, Any]:
         found, _ = run_calls(calls, _namespace(question, compute), given, layouts)
         return {name: plain(found[name]) for name in returns}
 
-    if settled[0]:
-        baked = BakedCase(
-            case.name, case.hidden, case.costs, settled[1], settled[2], case.hint, settled[0], layouts, returns,
+    if verdict:
+        return BakedCase(
+            case.name, case.hidden, case.costs, tuple(case.calls), sizes, case.hint, verdict, layouts, returns,
             inputs, evidence, {}, {}, {},
         )  # fmt: skip
-        return baked
     expected = values(question.oracle, inputs)
     moved = [values(question.oracle, _moved(inputs, sign)) for sign in (1, -1)]
     tolerances = _tolerances(expected, moved, case.sizes)
@@ -231,7 +230,7 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
         if different:
             mistakes[mistake.name] = different
     return BakedCase(
-        case.name, case.hidden, case.costs, settled[1], settled[2], case.hint, "", layouts, returns,
+        case.name, case.hidden, case.costs, tuple(case.calls), sizes, case.hint, "", layouts, returns,
         inputs, evidence, expected, tolerances, mistakes,
     )  # fmt: skip
 
@@ -286,7 +285,9 @@ def _tolerances(
             eps = EPS32 if array.dtype == np.float32 else EPS64
             sensitivity = max(scaled_error(np.asarray(other[leaf]), array) for other in others) / eps
             if not np.isfinite(sensitivity):
-                raise DeclarationError(f"{leaf} is not finite, or jumps when an input moves by one unit in the last place")
+                raise DeclarationError(
+                    f"{leaf} is not finite, or jumps when an input moves by one unit in the last place"
+                )
             factor = 16 * (sensitivity + 1) + 2 * steps
             bounds[leaf] = (factor * eps, max(factor * eps, min(factor * EPS32, FLOAT32_MOST)))
     return bounds

@@ -129,7 +129,9 @@ def decode(text: bytes, body: bytes) -> Bundle:
         message = parse_message(text, body, TRUSTED)
         content = message.content
         if content.get("format") != FORMAT:
-            raise BundleError(f"it has format {content.get('format')}, and this grader reads format {FORMAT}; bake anew")
+            raise BundleError(
+                f"it has format {content.get('format')}, and this grader reads format {FORMAT}; bake anew"
+            )
         questions = []
         for question in content["questions"]:
             cases = []

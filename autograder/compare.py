@@ -177,9 +177,7 @@ def describe(setting: Setting, wanted: Array, given: Array, bound: float) -> lis
         return [*findings, f"{name} is {_number(given[()])}; expected {_number(wanted[()])}"]
     place = np.argwhere(wrong)[0] if wrong.any() else np.argwhere(given != wanted)[0]
     index = ", ".join(map(str, place))
-    findings.append(
-        f"{name}[{index}] is {_number(given[tuple(place)])}; expected {_number(wanted[tuple(place)])}"
-    )
+    findings.append(f"{name}[{index}] is {_number(given[tuple(place)])}; expected {_number(wanted[tuple(place)])}")
     return findings
 
 
@@ -294,13 +292,13 @@ def _where(setting: Setting, wrong: Array) -> list[str]:
         for letter, word in (("T", "t"), ("N", "sample n")):
             if letter in axes:
                 other = tuple(i for i in range(wrong.ndim) if axes[i] != letter)
-                findings.append(_part(setting.name, word, wrong.any(axis=other)))
+                findings.append(_part(setting.name, word, np.asarray(wrong.any(axis=other))))
     axis = _gate_axis(setting, wrong)
     if axis is not None:
         blocks = [block.any() for block in np.split(wrong, len(setting.gates), axis)]
         bad = [gate for gate, is_wrong in zip(setting.gates, blocks, strict=True) if is_wrong]
         if 0 < len(bad) < len(blocks):
-            findings.append(f"{setting.name} is wrong only in the block{'s'[:len(bad) > 1]} {', '.join(bad)}")
+            findings.append(f"{setting.name} is wrong only in the block{'s'[: len(bad) > 1]} {', '.join(bad)}")
     return [text for text in findings if text]
 
 

@@ -217,9 +217,7 @@ def _content(sources: Mapping[str, bytes], notebook: bytes | None, problem_kind:
     parts += [("notebook", notebook)] if notebook is not None else []
     digest = hashlib.sha256()
     for label, data in [*parts, ("problem", problem_kind.encode())]:
-        digest.update(
-            f"{label}\n{len(data)}\n".encode() + data
-        )  # with lengths: no two lists give the same bytes
+        digest.update(f"{label}\n{len(data)}\n".encode() + data)  # with lengths: no two lists give the same bytes
     return digest.hexdigest()
 
 
@@ -323,9 +321,7 @@ def _drop_other_cases(modules: dict[str, list[_Entry]], notes: list[str]) -> Non
             notes.append(f"{shown} is not used: {kept[_key(module)]}.py is there too; keep one")
 
 
-def _read_notebook(
-    entries: list[_Entry], beside: tuple[str, ...], name: str, notes: list[str]
-) -> bytes | None:
+def _read_notebook(entries: list[_Entry], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
     found = [e for e in entries if e.parts[:-1] == beside and e.parts[-1].lower().endswith(".ipynb")]
     found = [e for e in found if e.kind != "folder"]
     chosen = [e for e in found if e.parts[-1] == name] or found

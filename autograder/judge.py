@@ -38,7 +38,7 @@ class Outcome:
     trace: str = ""
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)  # leaf -> output of the question
-    answer: Answer = Answer()
+    answer: Answer = field(default_factory=Answer)
 
     def wrong_outputs(self, outputs: Iterable[str]) -> set[str]:
         """The question's outputs that this case takes points from."""
@@ -68,7 +68,9 @@ def _run_cases(question: BakedQuestion, runner: Runner, properties: Mapping[str,
     for case in question.cases:
         last = outcomes[-1] if outcomes else None
         if last is not None and (last.verdict in FINAL or last.answer.ended):
-            outcomes.append(Outcome(case, last.verdict, "not run, after what happened in the case before", answer=last.answer))
+            outcomes.append(
+                Outcome(case, last.verdict, "not run, after what happened in the case before", answer=last.answer)
+            )
             continue
         outcome, deadline = judge_case(question, case, runner, properties, deadline)
         outcomes.append(outcome)
@@ -173,12 +175,13 @@ def _explaining(outcome: Outcome, leaf: str) -> set[str]:
     case, comparison = outcome.case, outcome.comparisons[leaf]
     names = set()
     got = _leaf_of(outcome.answer.values, leaf)
+    bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
     for mistake, values in case.mistakes.items():
         there = _leaf_of(values, leaf)
         if there is _ABSENT:
             if comparison.right:
                 names.add(mistake)
-        elif not comparison.right and there is not None and matches(got, there, max(case.tolerances.get(leaf, (0, 1e-6))[1], 1e-6)):
+        elif not comparison.right and there is not None and matches(got, there, bound):
             names.add(mistake)
     return names
 

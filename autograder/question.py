@@ -65,8 +65,11 @@ class Case:
         verdict: str = "",
         **sizes: int,
     ) -> None:
-        given = dict(name=name, hidden=hidden, costs=costs, calls=calls, draw=draw, layout=layout, hint=hint)
-        for key, value in {**given, "verdict": verdict, "sizes": sizes}.items():
+        given = {
+            "name": name, "hidden": hidden, "costs": costs, "calls": calls, "draw": draw, "layout": layout,
+            "hint": hint, "verdict": verdict, "sizes": sizes,
+        }  # fmt: skip
+        for key, value in given.items():
             object.__setattr__(self, key, value)
 
 

@@ -8,6 +8,7 @@ before it is sent a line of student code. Imports the stand-alone modules and lo
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -87,6 +88,12 @@ def _worker_main(judge: socket.socket, descriptors: Sequence[int]) -> None:
 
 
 # ---------------------------------------------------------------- the judge's side
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, so that a killed run leaves nobody behind."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
 
 
 class Zygote:

@@ -79,6 +79,11 @@ def _sentences(value: Any) -> str:
             return f"{line!r} has {len(words)} words; at least four are needed, so that something stands between"
         if words[-1] in words[1:-1]:
             return f"{line!r}: the ending {words[-1]!r} already stands in the middle, where a short memory finds it"
+    return _endings(split)
+
+
+def _endings(split: list[list[str]]) -> str:
+    """Whether the middle leaves the ending open, and the first word fixes it."""
     endings: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for words in split:
         endings[tuple(words[1:-1])][words[0]].add(words[-1])
@@ -86,7 +91,8 @@ def _sentences(value: Any) -> str:
         text = " ".join(middle)
         for first, last in by_first.items():
             if len(last) > 1:
-                return f"'{first} {text} ...' ends in {' or '.join(sorted(last))}: the first word does not fix the ending"
+                both = " or ".join(sorted(last))
+                return f"'{first} {text} ...' ends in {both}: the first word does not fix the ending"
         if len(set().union(*by_first.values())) < 2:
             return f"'... {text} ...' always has the same ending: a model that forgot the first word still gets it"
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from autograder.bake import normal
 from autograder.question import Case, Mistake, Question
 
@@ -198,7 +199,8 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, D=4, H=5),
             Case("wide", N=7, D=2, H=11, hidden=True),
-            Case("one sample", N=1, D=4, H=5, costs=0.25, hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one sample", N=1, D=4, H=5, costs=0.25,
+                 hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one unit", N=3, D=2, H=1, costs=0.25, hidden=True),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
@@ -259,8 +261,10 @@ QUESTIONS = (
                     _loop(before=lambda prev, h, h0, t: h0)),
             Mistake("F04", "Your h[:, t] is the state before token t. What comes first, computing or storing?",
                     _loop(store="prev")),
-            Mistake("F05", "Only the last step is missing. Where does your range end?", _loop(steps=lambda T: range(T - 1))),
-            Mistake("F06", "The first step never runs. Where does your range begin?", _loop(steps=lambda T: range(1, T))),
+            Mistake("F05", "Only the last step is missing. Where does your range end?",
+                    _loop(steps=lambda T: range(T - 1))),
+            Mistake("F06", "The first step never runs. Where does your range begin?",
+                    _loop(steps=lambda T: range(1, T))),
             Mistake("F08", "Every step reads the same token. Where is t used?", _loop(token=lambda x, t: x[:, 0])),
             Mistake("F09", "reshape does not swap axes; it cuts the same memory anew and mixes samples. What swaps "
                     "axes?", _recut),
@@ -324,7 +328,8 @@ QUESTIONS = (
             Mistake("L10", "The gradient of the loss in the scores is p minus something at the target. Is it there?",
                     _wrong_loss(target=0.0)),
             Mistake("L11", "You average each sequence first, so tokens of short sequences weigh more. What does one "
-                    "mean over all kept positions give?", _wrong_loss(weights=_per_sequence, count=lambda m, N, T: 1.0)),
+                    "mean over all kept positions give?",
+                    _wrong_loss(weights=_per_sequence, count=lambda m, N, T: 1.0)),
             Mistake("L12", "Your loss is 1.4427 times too large, which is 1/ln 2. Which logarithm is meant?",
                     _wrong_loss(unit=1 / np.log(2))),
             Mistake("L13", "Try scores of a thousand: exp overflows. What may be subtracted first?",
@@ -352,7 +357,8 @@ QUESTIONS = (
                     _wrong_masked(live=lambda t, lengths: t <= lengths)),
             Mistake("V03", "On padding the state is carried on, not zeroed. What does a short sample end with?",
                     _wrong_masked(pad="zero", last="column")),
-            Mistake("V03b", "On padding h keeps the last real state; yours holds zeros there.", _wrong_masked(pad="zero")),
+            Mistake("V03b", "On padding h keeps the last real state; yours holds zeros there.",
+                    _wrong_masked(pad="zero")),
             Mistake("V04", "Your output stands still on padding. Does the state that feeds the next step?",
                     _wrong_masked(pad="frozen output", last="column")),
             Mistake("V07", "The last real token is dropped. Which is the last t of a sample of length L?",

@@ -1,0 +1,258 @@
+"""The staff's command line: bake, release, grade. Every error is one sentence that says what to do.
+
+Exit codes: 0 done, 1 done and something needs the staff's eye, 2 bad input, 3 submissions cannot be confined here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from . import bundle as bundles
+from . import grade as grading
+from . import reports
+from .bake import AssignmentError, bake, load_assignment, source_hash
+from .bundle import Bundle, BundleError, write_file
+from .intake import IntakeError, file_stem, other_files
+from .journal import Journal, JournalError
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except grading.GradingError as error:
+        return _complain(error, 3)
+    except (AssignmentError, BundleError, IntakeError, JournalError, UsageError) as error:
+        return _complain(error, 2)
+    except OSError as error:
+        return _complain(f"{error.filename or 'a file'}: {error.strerror}; nothing that was written is lost", 2)
+    except KeyboardInterrupt:
+        ERR.print("stopped; the same command goes on where this one stopped", markup=False)
+        return 130
+
+
+def _complain(error: object, code: int) -> int:
+    ERR.print(f"autograder: {error}", markup=False)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autograder", description="Release an assignment and grade submissions.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, run, text in (
+        ("bake", _bake, "ask the oracles and write the bundle that graders need"),
+        ("release", _release, "generate the student template, check it, and build the student zip"),
+        ("grade", _grade, "grade a folder of submissions"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        command.add_argument("--assignment", type=Path, default=None, metavar="DIR",
+                             help="the assignment's folder (default: the only one in assignments/)")  # fmt: skip
+        if name == "release":
+            command.add_argument(
+                "--check", action="store_true", help="write nothing; list what is stale, exit 1 if any"
+            )
+            command.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
+        if name == "grade":
+            command.add_argument("submissions", type=Path, help="a folder of folders or zips")
+            command.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
+            command.add_argument("--jobs", type=int, default=grading.default_jobs(), help="default: one a core")
+        if name in ("grade", "bake"):
+            command.add_argument(
+                "--bundle", type=Path, default=None, metavar="FILE", help="default: build/NAME/bundle.npz"
+            )
+        if name == "grade":
+            command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
+    return parser
+
+
+# ---------------------------------------------------------------- what commands share
+
+
+def find_assignment(folder: Path | None) -> Path:
+    """The assignment's folder: as given, or the only one there is. Raises UsageError."""
+    if folder is not None:
+        return folder
+    for root in (Path.cwd(), Path(__file__).resolve().parent.parent):
+        found = sorted(path.parent for path in root.glob("assignments/*/assignment.toml"))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(path.name for path in found)
+            raise UsageError(f"there are several assignments ({names}); name one with --assignment")
+    raise UsageError("no folder assignments/ here; go to the project's root, or name the assignment with --assignment")
+
+
+def bundle_path(assignment: Path) -> Path:
+    """Where an assignment's bundle lies unless told otherwise."""
+    return assignment.parent.parent / "build" / assignment.name / "bundle.npz"
+
+
+def ready_bundle(assignment: Path, given: Path | None) -> tuple[Bundle, Path]:
+    """The bundle to grade with; baked now if there is none yet. Raises BundleError if it is stale or foreign."""
+    path = given or bundle_path(assignment)
+    if given is None and not path.exists():
+        ERR.print("there is no bundle yet; baking it", markup=False)
+        _bake_to(assignment, path)
+    return bundles.read(path, source=source_hash(assignment)), path
+
+
+def _bake_to(assignment: Path, path: Path) -> Bundle:
+    declared = load_assignment(assignment)
+    with _progress("baking", len(declared.questions)) as step:
+        baked = bake(declared, progress=step)
+    write_file(path, bundles.to_bytes(baked))
+    return baked
+
+
+@contextlib.contextmanager
+def _progress(what: str, total: int) -> Iterator[Any]:
+    """A bar with an estimate on a terminal; a plain line every tenth part elsewhere."""
+    if ERR.is_terminal:
+        columns = (
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[at]}"),
+        )
+        with Progress(*columns, console=ERR, transient=True) as progress:
+            task = progress.add_task(what, total=total, at="")
+            yield lambda name: progress.update(task, advance=1, at=name[:30])
+        return
+    done, begun = 0, time.monotonic()
+
+    def step(name: str) -> None:
+        nonlocal done
+        done += 1
+        if done == total or done * 10 // total != (done - 1) * 10 // total:
+            left = (time.monotonic() - begun) / done * (total - done)
+            ERR.print(f"{what}: {done} of {total}, about {left:.0f} s left", markup=False)
+
+    yield step
+
+
+# ---------------------------------------------------------------- commands
+
+
+def _bake(options: argparse.Namespace) -> int:
+    assignment = find_assignment(options.assignment)
+    path = options.bundle or bundle_path(assignment)
+    baked = _bake_to(assignment, path)
+    cases = [case for question in baked.questions for case in question.cases]
+    hidden = sum(case.hidden for case in cases)
+    OUT.print(f"{path}: {len(baked.questions)} questions, {baked.possible:g} points, {len(cases) - hidden} public and "
+              f"{hidden} hidden cases", markup=False)  # fmt: skip
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from . import release
+
+    assignment = find_assignment(options.assignment)
+    declared = load_assignment(assignment)
+    with _progress("baking", len(declared.questions)) as step:
+        baked = bake(declared, progress=step)
+    files = release.template_files(declared, baked)
+    template = assignment.parent.parent / "student_template"
+    stale = release.stale_files(template, files)
+    if options.check:
+        for line in stale:
+            OUT.print(line, markup=False)
+        OUT.print(
+            f"{template}: {f'{len(stale)} stale; run autograder release' if stale else 'up to date'}", markup=False
+        )
+        return 1 if stale else 0
+    write_file(bundle_path(assignment), bundles.to_bytes(baked))
+    release.write_template(template, files)
+    path = release.write_zip(files, options.out, declared)
+    OUT.print(f"{template}: {len(files)} files, {len(stale)} of them new or changed", markup=False)
+    OUT.print(f"{path}: {path.stat().st_size} bytes", markup=False)
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    level = grading.isolation(options.unsafe)
+    assignment = find_assignment(options.assignment)
+    bundle, path = ready_bundle(assignment, options.bundle)
+    if options.jobs < 1:
+        raise UsageError(f"--jobs {options.jobs}: at least one")
+    for name in other_files(options.submissions):
+        ERR.print(f"not a submission: {name}", markup=False)
+    if options.unsafe:
+        ERR.print("UNSAFE: submissions run unconfined, and every record says so", markup=False)
+    head = {"assignment": bundle.assignment, "version": bundle.version, "bundle": bundle.digest, "isolation": level}
+    begun = time.monotonic()
+    with Journal(options.out, head) as journal:
+        todo, names = grading.pending(options.submissions, journal, bundle.package)
+        if len(todo) < len(names):
+            ERR.print(f"{len(names) - len(todo)} of {len(names)} submissions have their record already", markup=False)
+        setup = grading.Setup(path, assignment, options.unsafe)
+        with _progress("grading", max(len(todo), 1)) as step:
+            for record, _ in grading.grade(todo, setup, bundle, options.jobs) if todo else ():
+                journal.append({**record, "isolation": level, "bundle": bundle.digest})
+                step(record["submission"])
+        journal.settle()
+        records = [journal.records[name] for name in sorted(journal.records)]
+    _write_reports(options.out, records, bundle)
+    _closing_table(records, len(todo), time.monotonic() - begun)
+    OUT.print(f"\n{options.out / 'grades.csv'}, {options.out / 'feedback'}/, {options.out / 'records'}/", markup=False)
+    bad = [record for record in records if record["status"] == "grader_error"]
+    for record in bad:
+        ERR.print(f"{record['submission']}: the grader could not judge it: {record['problem']}", markup=False)
+    return 1 if bad else 0
+
+
+def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle) -> None:
+    stems = file_stem([record["submission"] for record in records])
+    wanted = set()
+    for record in records:
+        stem = stems[record["submission"]]
+        page = reports.feedback_page(record, title=bundle.title, parts=bundle.parts)
+        for path, text in (
+            (out / "records" / f"{stem}.json", reports.record_json(record)),
+            (out / "feedback" / f"{stem}.html", page),
+        ):
+            write_file(path, text.encode("utf-8", "replace"))
+            wanted.add(path)
+    for folder, ending in ((out / "records", ".json"), (out / "feedback", ".html")):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path not in wanted and path.suffix in (ending, ".tmp"):
+                path.unlink()  # of a submission whose name now needs another file name, or of a killed run
+    names = [question.name for question in bundle.questions]
+    write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
+
+
+def _closing_table(records: Sequence[reports.Record], graded: int, seconds: float) -> None:
+    found = reports.summary(records)
+    table = Table("question", "mean", "right", "most frequent otherwise", box=None, pad_edge=False)
+    for name, question in found["questions"].items():
+        verdicts = {verdict: count for verdict, count in question["verdicts"].items() if verdict != "passed"}
+        other = max(verdicts, key=lambda verdict: verdicts[verdict], default="")
+        right = question["verdicts"].get("passed", 0)
+        table.add_row(name, f"{question['mean']:.0%}", str(right), f"{other} ({verdicts[other]})" if other else "")
+    OUT.print(table)
+    status = ", ".join(f"{count} {word}" for word, count in sorted(found["status"].items()))
+    OUT.print(f"\n{len(records)} submissions: {status}", markup=False)
+    if found["totals"]:
+        low, q1, middle, q3, high = found["totals"]
+        OUT.print(f"totals: median {middle:g}, half between {q1:g} and {q3:g}, from {low:g} to {high:g}", markup=False)
+    if graded:
+        OUT.print(f"graded {graded} in {seconds:.1f} s ({graded / seconds:.1f} a second)", markup=False)

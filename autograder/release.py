@@ -1,0 +1,316 @@
+"""From the reference and the questions to what students are given. Staff only.
+
+The template is generated, committed and compared; the zip is built from the committed files, so that it is the
+same to the byte wherever it is built. Nothing is written unless the solution earns all points, the blank none,
+and no line of the solution is in a student's file.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import bundle as bundles
+from .bake import Assignment, AssignmentError, public
+from .bundle import Bundle, BundleError, write_file
+from .compare import scaled_error
+from .judge import judge_question
+from .question import Question, parse_call
+from .runner import ProcessRunner
+
+BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
+# The engine's modules that stand alone: the student's checker is these, as they are.
+CHECKS = ("question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "checker")
+CHECKS_INIT = '"""The checks of this assignment: run `python -m checks`."""\n'
+CHECKS_MAIN = '''"""Run the checks: python -m checks [question ...] [--watch]."""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run by its path, as in: python -I checks
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from checks.checker import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''
+CHECKS_TEST = '''"""The same checks for pytest: one test a question."""
+
+import pytest
+
+from checks.checker import public_checker
+from checks.feedback import question_lines
+
+NAMES = [question.name for question in public_checker().bundle.questions]
+
+
+@pytest.fixture(scope="module")
+def checker():
+    checker = public_checker()
+    checker.read_modules()
+    yield checker
+    checker.runner.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_question(checker, name):
+    report = checker.check(name)
+    text = "\\n".join(question_lines(report, detailed=True))
+    if report["verdict"] in ("not_implemented", "unchecked"):
+        pytest.skip(text.strip())
+    if report["verdict"] != "passed":
+        pytest.fail(text, pytrace=False)
+'''
+
+
+# ---------------------------------------------------------------- stubs
+
+
+@dataclass(frozen=True)
+class Split:
+    """A module of the reference: what students get, and the lines that they do not."""
+
+    stub: str
+    solution: tuple[str, ...]
+
+
+def split_solution(text: str, path: str) -> Split:
+    """Cut the solution out: inside a function a `raise` takes its place. Raises AssignmentError for odd markers."""
+    kept: list[str] = []
+    solution: list[str] = []
+    begun = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        word = line.strip()
+        if word == BEGIN:
+            if begun:
+                raise AssignmentError(f"{path}:{number}: {BEGIN} inside a solution; end the first one before")
+            begun = number
+            if line[:1] == " ":
+                kept.append(line.replace(BEGIN, "raise NotImplementedError"))
+        elif word == END:
+            if not begun:
+                raise AssignmentError(f"{path}:{number}: {END} without {BEGIN}; add it, or take this one out")
+            begun = 0
+        else:
+            (solution if begun else kept).append(line)
+    if begun:
+        raise AssignmentError(f"{path}:{begun}: {BEGIN} without {END}; add it")
+    return Split(_tidy(kept), tuple(solution))
+
+
+def _tidy(lines: list[str]) -> str:
+    """Never more than two blank lines, none at the end."""
+    text = "\n".join(lines).strip() + "\n"
+    while "\n\n\n\n" in text:
+        text = text.replace("\n\n\n\n", "\n\n\n")
+    return text
+
+
+def add_points(stub: str, path: str, questions: Mapping[str, Question]) -> str:
+    """Say in each docstring, after its first paragraph, the question's number, points and minutes."""
+    tree = ast.parse(stub)
+    found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    lines = stub.splitlines()
+    inserts = []
+    for name, question in questions.items():
+        if name not in found:
+            raise AssignmentError(f"{path}:1: has no {name}, which question {question.name} asks for; write it")
+        docstring = found[name].body[0]
+        if ast.get_docstring(found[name]) is None:
+            raise AssignmentError(f"{path}:{found[name].lineno}: {name} has no docstring; students need one")
+        points = f"{question.points:g} point{'s' if question.points != 1 else ''}"
+        after = docstring.lineno
+        while after < (docstring.end_lineno or after) and lines[after - 1].strip():
+            after += 1
+        text = f"{' ' * docstring.col_offset}Question {question.number}, {points}, about {question.minutes} minutes."
+        inserts.append((after, text))
+    for after, text in sorted(inserts, reverse=True):
+        lines[after:after] = [text, ""]
+    return "\n".join(lines) + "\n"
+
+
+def asked_functions(questions: tuple[Question, ...], module: str) -> dict[str, Question]:
+    """The functions of a module that questions ask for."""
+    wanted: dict[str, Question] = {}
+    for question in questions:
+        if question.module == module:
+            for text in question.calls:
+                function = parse_call(text).function
+                if "." not in function and function not in {t for c in question.calls for t in parse_call(c).targets}:
+                    wanted.setdefault(function, question)
+    return wanted
+
+
+# ---------------------------------------------------------------- the template
+
+
+def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
+    """Everything in the student's folder, by path. Raises AssignmentError if it would be wrong to give it out."""
+    root = assignment.folder.parent.parent
+    splits = _splits(root / "reference" / assignment.package, root)
+    files: dict[str, str] = {}
+    for name, split in splits.items():
+        path = f"reference/{assignment.package}/{name}.py"
+        files[f"{assignment.package}/{name}.py"] = add_points(
+            split.stub, path, asked_functions(assignment.questions, name)
+        )
+    engine = Path(__file__).parent
+    files |= {f"checks/{name}.py": _text(engine / f"{name}.py") for name in CHECKS}
+    files |= {
+        "checks/__init__.py": CHECKS_INIT,
+        "checks/__main__.py": CHECKS_MAIN,
+        "checks/test_checks.py": CHECKS_TEST,
+    }
+    files["checks/properties.py"] = _text(assignment.folder / "properties.py")
+    for own in sorted((assignment.folder / "student").iterdir()):
+        files[own.name] = _text(own).replace("{questions}", _question_table(assignment))
+    result = {name: text.encode() for name, text in files.items()}
+    result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
+    refuse_leaks(splits, result)
+    refuse_wrong_points(assignment, bundle, splits, result)
+    return dict(sorted(result.items()))
+
+
+def _splits(folder: Path, root: Path) -> dict[str, Split]:
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        found[path.stem] = split_solution(_text(path), str(path.relative_to(root)))
+    if not found:
+        raise AssignmentError(f"{folder}: holds no modules; write the reference there")
+    return found
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _question_table(assignment: Assignment) -> str:
+    rows = ["| | function | file | points | minutes |", "|---|---|---|---|---|"]
+    for q in assignment.questions:
+        functions = ", ".join(f"`{name}`" for name in asked_functions((q,), q.module))
+        rows.append(f"| {q.number} | {functions} | `{assignment.package}/{q.module}.py` | {q.points:g} | {q.minutes} |")
+    return "\n".join(rows)
+
+
+def _public_bundle(path: Path, fresh: Bundle) -> bytes:
+    """The committed bundle's bytes if it says what a fresh one says, up to the last digits of another machine."""
+    try:
+        data = path.read_bytes()
+        if bundles_agree(bundles.from_bytes(data), fresh):
+            return data
+    except (OSError, BundleError):
+        pass  # there is none yet, or none of this format: the fresh one is the first
+    return bundles.to_bytes(fresh)
+
+
+def bundles_agree(one: Any, other: Any) -> bool:
+    """Whether two bundles are the same but for rounding: another processor sums in another order."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        if one.shape != other.shape or one.dtype != other.dtype:
+            return False
+        return scaled_error(one, other) <= (1e-5 if one.dtype == np.float32 else 1e-9)
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= 1e-9 * max(abs(one), abs(other)) or one == other
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(bundles_agree, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(bundles_agree(one[key], other[key]) for key in one)
+    if hasattr(one, "__dataclass_fields__") and type(one) is type(other):
+        skipped = ("digest", "tolerances")  # made of the last digits
+        return all(
+            bundles_agree(getattr(one, name), getattr(other, name))
+            for name in one.__dataclass_fields__
+            if name not in skipped
+        )
+    return bool(one == other)
+
+
+# ---------------------------------------------------------------- what must hold before anything is given out
+
+
+def refuse_leaks(splits: Mapping[str, Split], files: Mapping[str, bytes]) -> None:
+    """No line of code of the solution in any student's file. Raises AssignmentError naming the first."""
+    secret = {line for split in splits.values() for line in _telling_lines("\n".join(split.solution))}
+    for name, data in files.items():
+        if not name.endswith(".py"):
+            continue
+        for line in sorted(secret & set(_telling_lines(data.decode()))):
+            raise AssignmentError(f"{name}: holds the solution's line {line!r}; write it differently there")
+
+
+def _telling_lines(text: str) -> Iterator[str]:
+    """Lines without spaces and comments that say something: long enough, and no mere import, return or signature."""
+    for line in text.splitlines():
+        bare = "".join(line.partition(" #")[0].split())
+        if len(bare) >= 12 and not bare.startswith(("import", "from", "#", "def", "class", "return", '"', "for", "if")):
+            yield bare
+
+
+def refuse_wrong_points(
+    assignment: Assignment, bundle: Bundle, splits: Mapping[str, Split], files: Mapping[str, bytes]
+) -> None:
+    """The solution earns all points and the blank none. Raises AssignmentError naming the questions that are off."""
+    package = assignment.package
+    solution = {
+        name: _text(assignment.folder.parent.parent / "reference" / package / f"{name}.py").encode() for name in splits
+    }
+    blank = {name: files[f"{package}/{name}.py"] for name in splits}
+    runner = ProcessRunner(package, bundle.torch_modules)
+    for what, sources in (("the solution", solution), ("the blank", blank)):
+        runner.open(sources)
+        try:
+            reports = [judge_question(question, runner, assignment.properties) for question in bundle.questions]
+        finally:
+            runner.close()
+        for report in reports:
+            should = report["possible"] if what == "the solution" else 0
+            if report["earned"] != should:
+                raise AssignmentError(
+                    f"question {report['name']}: {what} earns {report['earned']:g} of {report['possible']:g} "
+                    f"({report['verdict']}); mend the question or the reference"
+                )
+
+
+# ---------------------------------------------------------------- writing
+
+
+def stale_files(template: Path, files: Mapping[str, bytes]) -> list[str]:
+    """What in the committed template is not as it would be generated now."""
+    found = []
+    for name, data in files.items():
+        path = template / name
+        if not path.exists():
+            found.append(f"{name}: is missing")
+        elif path.read_bytes().replace(b"\r\n", b"\n") != data and path.read_bytes() != data:
+            found.append(f"{name}: is stale")
+    found += [f"{name}: is not generated" for name in _others(template, files)]
+    return found
+
+
+def _others(template: Path, files: Mapping[str, bytes]) -> list[str]:
+    paths = (path.relative_to(template) for path in sorted(template.rglob("*")) if path.is_file())
+    names = (path.as_posix() for path in paths if not {"__pycache__", ".pytest_cache"} & set(path.parts))
+    return [name for name in names if name not in files]
+
+
+def write_template(template: Path, files: Mapping[str, bytes]) -> None:
+    """Write what has changed and remove what is not generated."""
+    for name, data in files.items():
+        path = template / name
+        if not path.exists() or path.read_bytes() != data:
+            write_file(path, data)
+    for name in _others(template, files):
+        (template / name).unlink()
+
+
+def write_zip(files: Mapping[str, bytes], folder: Path, assignment: Assignment) -> Path:
+    """The student's zip, the same bytes on every build."""
+    path = folder / f"{assignment.name}-student.zip"
+    write_file(path, bundles.stored_zip({f"{assignment.name}/{name}": data for name, data in files.items()}))
+    return path
