@@ -51,53 +51,61 @@ class Outcome:
 
 def judge_question(question: BakedQuestion, runner: Runner, properties: Mapping[str, Property]) -> dict[str, Any]:
     """Run all cases of a question and judge them. Returns the question's part of a record."""
-    if question.torch and runner.is_stub(question.module, _function(question)):
-        outcomes = [Outcome(case, "not_implemented") for case in question.cases]
-    else:
-        outcomes = _run_cases(question, runner, properties)
-    return _report(question, outcomes)
-
-
-def _function(question: BakedQuestion) -> str:
-    return question.calls[0].partition("=")[2].partition("(")[0].strip()
-
-
-def _run_cases(question: BakedQuestion, runner: Runner, properties: Mapping[str, Property]) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    deadline = time.monotonic() + question.seconds
+    run = QuestionRun(question, runner, properties)
     for case in question.cases:
-        last = outcomes[-1] if outcomes else None
-        if last is not None and (last.verdict in FINAL or last.answer.ended):
-            outcomes.append(
-                Outcome(case, last.verdict, "not run, after what happened in the case before", answer=last.answer)
-            )
-            continue
-        outcome, deadline = judge_case(question, case, runner, properties, deadline)
-        outcomes.append(outcome)
-    return outcomes
+        run.run(case)
+    return run.report()
 
 
-def judge_case(
-    question: BakedQuestion,
-    case: BakedCase,
-    runner: Runner,
-    properties: Mapping[str, Property],
-    deadline: float,
-) -> tuple[Outcome, float]:
-    """Run one case and judge it. Returns the outcome, and the deadline moved by what was not the student's time."""
-    calls = case.calls or question.calls
-    answer, deadline = runner.ask(
-        question.module, calls, case.inputs, case.returns,
-        layouts=case.layouts, torch=question.torch, deadline=deadline,
-    )  # fmt: skip
-    if answer.verdict:
-        return Outcome(case, answer.verdict, answer.text, answer.trace, answer=answer), deadline
-    try:
-        comparisons, owners = _judge_values(question, case, answer, properties)
-    except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
-        return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer), deadline
-    verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
-    return Outcome(case, verdict, comparisons=comparisons, owners=owners, answer=answer), deadline
+class QuestionRun:
+    """A question under way: its cases are run one by one, within the question's deadline."""
+
+    def __init__(self, question: BakedQuestion, runner: Runner, properties: Mapping[str, Property]) -> None:
+        self.question = question
+        self.outcomes: list[Outcome] = []
+        self._runner = runner
+        self._properties = properties
+        self._left = question.seconds
+
+    def run(self, case: BakedCase) -> Outcome:
+        """Run one case and judge it. After an end such as a missing function, later cases are not run."""
+        last = self.outcomes[-1] if self.outcomes else None
+        if last is None and self.question.torch and self._runner.is_stub(self.question.module, self._function()):
+            outcome = Outcome(case, "not_implemented")
+        elif last is not None and (last.verdict in FINAL or last.answer.ended):
+            text = "not run, after what happened in the case before"
+            outcome = Outcome(case, last.verdict, text, answer=last.answer)
+        else:
+            outcome = self._ask(case)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def _function(self) -> str:
+        return self.question.calls[0].partition("=")[2].partition("(")[0].strip()
+
+    def _ask(self, case: BakedCase) -> Outcome:
+        question = self.question
+        begun = time.monotonic()
+        answer, waited = self._runner.ask(
+            question.module, case.calls or question.calls, case.inputs, case.returns,
+            layouts=case.layouts, torch=question.torch, deadline=begun + self._left,
+        )  # fmt: skip
+        self._left -= time.monotonic() - begun - waited
+        if answer.verdict == "timed_out":
+            text = f"{answer.text} ({question.seconds:g} seconds for all cases of the question)"
+            return Outcome(case, answer.verdict, text, answer=answer)
+        if answer.verdict:
+            return Outcome(case, answer.verdict, answer.text, answer.trace, answer=answer)
+        try:
+            comparisons, owners = _judge_values(question, case, answer, self._properties)
+        except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
+            return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
+        verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
+        return Outcome(case, verdict, comparisons=comparisons, owners=owners, answer=answer)
+
+    def report(self, outcomes: Sequence[Outcome] | None = None) -> dict[str, Any]:
+        """The question's part of a record, from all outcomes or from some."""
+        return _report(self.question, self.outcomes if outcomes is None else outcomes)
 
 
 def owner(name: str, outputs: Iterable[str]) -> str:

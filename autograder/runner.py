@@ -129,26 +129,28 @@ class Runner:
     ) -> tuple[Answer, float]:
         """Run calls in the worker. Never raises for what a submission does.
 
-        Returns the answer, and the deadline moved by what was not the student's time: starting a worker.
+        Returns the answer, and the seconds that were not the student's: those in which a worker started. The
+        deadline is moved by them.
         """
         if module in self._lost:
-            return self._lost[module], deadline
+            return self._lost[module], 0.0
         writer = Writer(1 << 30)
         request = {
             "op": "ask", "module": module, "calls": list(calls), "returns": list(returns), "layouts": dict(layouts),
             "inputs": {name: writer.value(value) for name, value in inputs.items()},
         }  # fmt: skip
-        loaded = False
+        loaded, waited = False, 0.0
         try:
             if torch not in self._processes:
                 begun = time.monotonic()
                 self._load(torch)
-                deadline += time.monotonic() - begun
+                waited = time.monotonic() - begun
+                deadline += waited
             if (torch, module) not in self._imported:
                 self._send(torch, {"op": "import", "module": module}, Writer(), deadline)
                 self._imported.add((torch, module))
             loaded = True
-            return _answer(self._send(torch, request, writer, deadline), returns), deadline
+            return _answer(self._send(torch, request, writer, deadline), returns), waited
         except DeadlinePassed:
             answer = Answer("timed_out", "not finished in time", ended=True)
         except Died as death:
@@ -159,7 +161,7 @@ class Runner:
         if not loaded:  # a module that hangs or dies while it is imported would do so for each of its questions
             self._lost[module] = replace(answer, text=f"{answer.text}, while {module}.py was being imported")
             answer = self._lost[module]
-        return answer, deadline
+        return answer, waited
 
     def _load(self, torch: bool) -> None:
         self._processes[torch] = self.start(torch)

@@ -1,10 +1,11 @@
 """What test_lockdown.py runs in processes of its own: a zygote that forks a child for each row of a table.
 
-`lockdown_probe.py ROWS [torch]` prints, as JSON, for each row what happened in a child: the value, the name of the
-error, or the signal. Without the lock first where the row is an attack, for an attack that fails anyway proves nothing.
+`lockdown_probe.py attacks` (benign, torch, situations, sweep) prints as JSON, for each row, what came of it: a value,
+an error or a signal. Attacks go without the lock first: one that fails anyway proves nothing.
 """
 
-# ruff: noqa: PTH - the calls themselves are the subject here, not pathlib's way of making them.
+# The calls themselves are the subject here, not pathlib's way of making them.
+# ruff: noqa: PTH101, PTH102, PTH104, PTH108, PTH115, PTH116, PTH123, PTH208, PTH211, SIM115
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import fcntl
 import gc
 import json
 import linecache
+import logging
 import mmap
 import os
 import platform
@@ -33,6 +35,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+os.environ |= {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
 import numpy as np
 import numpy.fft
 import numpy.linalg
@@ -174,7 +177,6 @@ ATTACKS: dict[str, Row] = {
     "a filter of its own": lambda: c("prctl", 38, 1, 0, 0, 0),
     "become a user": lambda: os.setuid(os.getuid()),
     "leave the session": lambda: os.setpgid(0, 0),
-    "umask": lambda: os.umask(0o22),
 }
 OTHER_ERRORS = {"thread": "RuntimeError", "import from disk": "ModuleNotFoundError"}
 
@@ -184,8 +186,12 @@ KERNEL: dict[str, Row] = {
     for name, number in NUMBERS.items()
     if name not in ("reboot", "unshare", "ptrace")  # of which some would do something
 }
-KERNEL |= {"ptrace": lambda: c("ptrace", 0, 0, 0, 0), "unshare": lambda: c("unshare", 0), "x32": lambda: c("syscall", 1 << 30)}
-KERNEL["read the judge"] = lambda: c("process_vm_readv", ZYGOTE, iovec(), 1, iovec(), 1, 0)
+KERNEL |= {
+    "ptrace": lambda: c("ptrace", 0, 0, 0, 0),
+    "unshare": lambda: c("unshare", 0),
+    "x32": lambda: c("syscall", 1 << 30),
+    "read the judge": lambda: c("process_vm_readv", ZYGOTE, iovec(), 1, iovec(), 1, 0),
+}
 
 
 def caught(kind: type[BaseException], action: Row) -> bool:
@@ -267,6 +273,12 @@ def torch_rows() -> dict[str, Row]:
 
     torch.set_num_threads(1)
     torch.backends.mkldnn.enabled = False
+    # Asked lazily, and loudly where /proc/cpuinfo and the disk are out of reach.
+    torch.cpu._is_avx2_supported()
+    logging.disable()
+    if hasattr(torch.autograd.profiler, "_maybe_cupti_monitor"):
+        torch.autograd.profiler._maybe_cupti_monitor()
+    logging.disable(logging.NOTSET)
 
     def learns() -> bool:
         torch.manual_seed(0)
@@ -288,7 +300,7 @@ def torch_rows() -> dict[str, Row]:
         a = torch.ones(500, 500)
         return bool((a @ a == 500).all())
 
-    return {"learn": learns, "gradcheck": agrees, "matmul": multiplies, "lstm": lambda: torch.nn.LSTM(3, 4)(torch.ones(2, 1, 3))}
+    return {"learn": learns, "gradcheck": agrees, "matmul": multiplies}
 
 
 def pretend(answers: dict[str, int]) -> None:
@@ -360,7 +372,6 @@ def orphan() -> object:
     """Leave a locked worker behind and say how long its end of a pipe stayed open after its parent's end."""
     reader, writer = os.pipe()
     if os.fork() == 0:
-        ready, go = os.pipe()
         if os.fork() == 0:
             os.dup2(writer, 4)
             lockdown.lock(LIMITS)
@@ -376,6 +387,13 @@ def orphan() -> object:
     return said.decode(), end.decode(), time.monotonic() - start < 5
 
 
+def too_late() -> object:
+    """Lock as if the parent ended meanwhile."""
+    parents = iter([ZYGOTE, 1])
+    os.getppid = lambda: next(parents)
+    return lockdown.lock(LIMITS).value
+
+
 def looked_at() -> object:
     """Look at a locked worker from outside: as ourselves, and as another process of the worker's user."""
     ready, said = os.pipe()
@@ -386,14 +404,16 @@ def looked_at() -> object:
         os.write(4, b"x")
         time.sleep(30)
     os.read(ready, 1)
-    before = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    before = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     limits = Path(f"/proc/{pid}/limits").read_text()
     if os.getuid() == 0:
         os.setgroups([])
         os.setresgid(65534, 65534, 65534)
         os.setresuid(65534, 65534, 65534)
     status = Path(f"/proc/{pid}/status").read_text()
-    closed = [caught(PermissionError, lambda f=f: open(f"/proc/{pid}/{f}", "rb").read(1)) for f in ("mem", "environ", "maps")]
+    secret = [Path(f"/proc/{pid}/{name}") for name in ("mem", "environ", "maps")]
+    closed = [caught(PermissionError, lambda p=p: p.open("rb").read(1)) for p in secret]
     os.kill(pid, signal.SIGKILL)
     names = ("CapEff", "CapPrm", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Groups", "Uid")
     return {n: before[n].strip() for n in names}, limits, "VmPeak" in status and "VmSize" in status, closed
@@ -404,7 +424,7 @@ def timing() -> list[float]:
     times = []
     for name in ("_limit", "_drop_rights", "_landlock", "_filter"):
 
-        def timed(*arguments: object, step: Callable[..., object] = getattr(lockdown, name)) -> object:
+        def timed(*arguments: object, step: Callable[..., object] = vars(lockdown)[name]) -> object:
             start = time.perf_counter()
             try:
                 return step(*arguments)
@@ -422,6 +442,7 @@ SITUATIONS: dict[str, Row] = {
     "staying root": locked(uid=None, after=lambda: caught(PermissionError, lambda: os.listdir("/"))),
     "docker's capabilities": locked(lambda: keep_capabilities(0xA80425FB)),
     "no capabilities": locked(lambda: keep_capabilities(0)),
+    "no capabilities, staying root": locked(lambda: keep_capabilities(0), uid=None),
     "ordinary user": locked(lambda: os.setresuid(1000, 1000, 1000), after=os.getuid),
     "no landlock": locked(
         lambda: pretend({"landlock_create_ruleset": errno.ENOSYS}),
@@ -437,9 +458,10 @@ SITUATIONS: dict[str, Row] = {
     "landlock alone": landlock_alone,
     "each landlock": each_landlock,
     "orphan": orphan,
+    "too late": too_late,
     "looked at": looked_at,
     "probe": lambda: lockdown.probe().value,
-    "probe as user": lambda: (os.setresuid(1000, 1000, 1000), lockdown.lock(LIMITS).value)[1],
+    "probe as root": lambda: lockdown.probe(uid=None).value,
     "probe, no seccomp": lambda: (pretend({"seccomp": errno.EINVAL}), lockdown.probe())[1],
     "probe, a kernel that pretends": lambda: (
         pretend({"seccomp": 0, "landlock_create_ruleset": 0, "landlock_restrict_self": 0}),
@@ -485,7 +507,8 @@ def run(row: Row, lock: bool, limit: float = 20) -> object:
 def sweep() -> dict[str, object]:
     """Try every number outside the allow-list, in a locked child each."""
     allowed = set(lockdown.numbers(",".join([lockdown.PLAIN, *lockdown.RULED]), MACHINE[0]).values())
-    return {str(n): run(lambda n=n: c("syscall", n, 0, 0, 0, 0, 0, 0), lock=True) for n in range(601) if n not in allowed}
+    numbers = (n for n in range(601) if n not in allowed)
+    return {str(n): run(lambda n=n: c("syscall", n, 0, 0, 0, 0, 0, 0), lock=True) for n in numbers}
 
 
 def attack(rows: dict[str, Row]) -> dict[str, object]:
