@@ -21,12 +21,14 @@ def explain(report: Mapping[str, Any], *, hidden: bool = False, most: int = 2) -
     if report["verdict"] in ("passed", "not_implemented"):
         return _warnings(report, hidden)
     shown = [case for case in report["cases"] if case["verdict"] != "passed" and (hidden or not case["hidden"])]
+    plain = [case for case in shown if case["plain"]]
+    told = (plain or shown)[:most]
     lines = [] if report["verdict"] == "missing" or len(report["outputs"]) == 1 else [_shares(report)]
-    for case in shown[:most]:
+    for case in told:
         lines += _explain_case(case)
-    if len(shown) > most:
-        names = ", ".join(case["name"] for case in shown[most:])
-        lines.append(f"also not right: {names}")
+    others = [case["name"] for case in shown if case not in told]
+    if others:
+        lines.append(f"also not right: {', '.join(others)}")
     return lines + _warnings(report, hidden)
 
 

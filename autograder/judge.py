@@ -223,6 +223,8 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
     }
     share = question.points / len(credits)
     verdict = min((outcome.verdict for outcome in outcomes), key=ORDER.index)
+    # What an edge case has to say is no news where the plain cases already fail.
+    plain_fails = any(o.case.costs == 1.0 and o.verdict != "passed" for o in outcomes)
     everything = name_mistakes(outcomes)
     public = name_mistakes([outcome for outcome in outcomes if not outcome.case.hidden])
     return {
@@ -237,12 +239,15 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
             for name, credit in credits.items()
         ],
         "cases": [
-            _case_report(question, outcome, everything if outcome.case.hidden else public) for outcome in outcomes
+            _case_report(question, outcome, everything if outcome.case.hidden else public, plain_fails)
+            for outcome in outcomes
         ],
     }
 
 
-def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, str]) -> dict[str, Any]:
+def _case_report(
+    question: BakedQuestion, outcome: Outcome, named: Mapping[str, str], plain_fails: bool
+) -> dict[str, Any]:
     case = outcome.case
     values = []
     for leaf, comparison in outcome.comparisons.items():
@@ -253,14 +258,15 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
     if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
         changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
         warnings.append(f"changes its input in place: {changed}. Work on a copy; no points are lost")
-    named_any = any(value["hint"] for value in values)
+    silent = plain_fails or any(value["hint"] for value in values)
     return {
         "name": case.name,
         "hidden": case.hidden,
+        "plain": case.costs == 1.0,
         "verdict": outcome.verdict,
         "text": clean(outcome.text),
         "trace": clean(outcome.trace, 4000),
-        "hint": case.hint if outcome.verdict in ("wrong", "crashed") and not named_any else "",
+        "hint": case.hint if outcome.verdict in ("wrong", "crashed") and not silent else "",
         "values": values,
         "warnings": warnings,
     }

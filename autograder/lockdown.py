@@ -292,7 +292,7 @@ def probe(*, uid: int | None = 65534) -> Level:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
     if done.stderr or done.returncode != -signal.SIGSYS:
         reason = (done.stderr.strip() or f"chroot does not kill: status {done.returncode}").splitlines()[-1]
-        raise CannotLock(reason.removeprefix("__main__.CannotLock: "))
+        raise CannotLock(reason.removeprefix("CannotLock: "))
     return Level(done.stdout.strip())
 
 

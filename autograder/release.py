@@ -24,6 +24,7 @@ from .question import Question, parse_call
 from .runner import ProcessRunner
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
+TELLING = 16  # characters; a shorter statement may well be anybody's
 # The engine's modules that stand alone: the student's checker is these, as they are.
 CHECKS = ("question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "checker")
 CHECKS_INIT = '"""The checks of this assignment: run `python -m checks`."""\n'
@@ -74,16 +75,16 @@ def test_question(checker, name):
 
 @dataclass(frozen=True)
 class Split:
-    """A module of the reference: what students get, and the lines that they do not."""
+    """A module of the reference: what students get, and all of it."""
 
     stub: str
-    solution: tuple[str, ...]
+    full: str
 
 
 def split_solution(text: str, path: str) -> Split:
     """Cut the solution out: inside a function a `raise` takes its place. Raises AssignmentError for odd markers."""
     kept: list[str] = []
-    solution: list[str] = []
+    full: list[str] = []
     begun = 0
     for number, line in enumerate(text.splitlines(), 1):
         word = line.strip()
@@ -98,10 +99,12 @@ def split_solution(text: str, path: str) -> Split:
                 raise AssignmentError(f"{path}:{number}: {END} without {BEGIN}; add it, or take this one out")
             begun = 0
         else:
-            (solution if begun else kept).append(line)
+            full.append(line)
+            if not begun:
+                kept.append(line)
     if begun:
         raise AssignmentError(f"{path}:{begun}: {BEGIN} without {END}; add it")
-    return Split(_tidy(kept), tuple(solution))
+    return Split(_tidy(kept), _tidy(full))
 
 
 def _tidy(lines: list[str]) -> str:
@@ -235,21 +238,27 @@ def bundles_agree(one: Any, other: Any) -> bool:
 
 
 def refuse_leaks(splits: Mapping[str, Split], files: Mapping[str, bytes]) -> None:
-    """No line of code of the solution in any student's file. Raises AssignmentError naming the first."""
-    secret = {line for split in splits.values() for line in _telling_lines("\n".join(split.solution))}
+    """No statement of the solution in any student's file. Raises AssignmentError naming the first."""
+    secret = {s for split in splits.values() for s in set(statements(split.full)) - set(statements(split.stub))}
     for name, data in files.items():
-        if not name.endswith(".py"):
+        if name.endswith(".py"):
+            for statement in sorted(secret & set(statements(data.decode()))):
+                raise AssignmentError(f"{name}: holds the solution's {statement!r}; write it differently there")
+
+
+def statements(source: str) -> Iterator[str]:
+    """The statements of a source that say something, as Python itself would write them: no comments, no layout."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.For):
+            text = f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return):
+            text = ast.unparse(node)
+        elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            text = ast.unparse(node)
+        else:
             continue
-        for line in sorted(secret & set(_telling_lines(data.decode()))):
-            raise AssignmentError(f"{name}: holds the solution's line {line!r}; write it differently there")
-
-
-def _telling_lines(text: str) -> Iterator[str]:
-    """Lines without spaces and comments that say something: long enough, and no mere import, return or signature."""
-    for line in text.splitlines():
-        bare = "".join(line.partition(" #")[0].split())
-        if len(bare) >= 12 and not bare.startswith(("import", "from", "#", "def", "class", "return", '"', "for", "if")):
-            yield bare
+        if len(text) >= TELLING:
+            yield text
 
 
 def refuse_wrong_points(
@@ -257,9 +266,7 @@ def refuse_wrong_points(
 ) -> None:
     """The solution earns all points and the blank none. Raises AssignmentError naming the questions that are off."""
     package = assignment.package
-    solution = {
-        name: _text(assignment.folder.parent.parent / "reference" / package / f"{name}.py").encode() for name in splits
-    }
+    solution = {name: split.full.encode() for name, split in splits.items()}
     blank = {name: files[f"{package}/{name}.py"] for name in splits}
     runner = ProcessRunner(package, bundle.torch_modules)
     for what, sources in (("the solution", solution), ("the blank", blank)):

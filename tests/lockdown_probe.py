@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import gc
 import json
 import linecache
@@ -20,6 +21,7 @@ import logging
 import mmap
 import os
 import platform
+import re
 import resource
 import select
 import signal
@@ -265,6 +267,11 @@ BENIGN: dict[str, Row] = {
 }
 
 
+def no_page_to_write_code_to() -> bool:
+    """Say whether no page is both writable and executable: one from before the lock would be a way around it."""
+    return not re.search(r"^\S+ .wx", Path("/proc/self/maps").read_text(), re.MULTILINE)
+
+
 def torch_rows() -> dict[str, Row]:
     import torch
     import torch._dynamo
@@ -273,7 +280,7 @@ def torch_rows() -> dict[str, Row]:
 
     torch.set_num_threads(1)
     torch.backends.mkldnn.enabled = False
-    # Asked lazily, and loudly where /proc/cpuinfo and the disk are out of reach.
+    # Else asked lazily, and loudly where /proc/cpuinfo and the disk are out of reach.
     torch.cpu._is_avx2_supported()
     logging.disable()
     if hasattr(torch.autograd.profiler, "_maybe_cupti_monitor"):
@@ -300,7 +307,8 @@ def torch_rows() -> dict[str, Row]:
         a = torch.ones(500, 500)
         return bool((a @ a == 500).all())
 
-    return {"learn": learns, "gradcheck": agrees, "matmul": multiplies}
+    pages = no_page_to_write_code_to()
+    return {"learn": learns, "gradcheck": agrees, "matmul": multiplies, "pages": lambda: pages}
 
 
 def pretend(answers: dict[str, int]) -> None:
@@ -424,14 +432,14 @@ def timing() -> list[float]:
     times = []
     for name in ("_limit", "_drop_rights", "_landlock", "_filter"):
 
-        def timed(*arguments: object, step: Callable[..., object] = vars(lockdown)[name]) -> object:
+        def timed(step: Callable[..., object], *arguments: object) -> object:
             start = time.perf_counter()
             try:
                 return step(*arguments)
             finally:
                 times.append(time.perf_counter() - start)
 
-        setattr(lockdown, name, timed)
+        setattr(lockdown, name, functools.partial(timed, getattr(lockdown, name)))
     start = time.perf_counter()
     lockdown.lock(LIMITS)
     return [*times, time.perf_counter() - start]
@@ -458,6 +466,7 @@ SITUATIONS: dict[str, Row] = {
     "landlock alone": landlock_alone,
     "each landlock": each_landlock,
     "orphan": orphan,
+    "pages": no_page_to_write_code_to,
     "too late": too_late,
     "looked at": looked_at,
     "probe": lambda: lockdown.probe().value,

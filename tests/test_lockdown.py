@@ -68,6 +68,7 @@ def test_each_attack_is_refused_or_killed_with_the_lock() -> None:
 
 @needs_linux
 def test_what_honest_numpy_code_does_still_works() -> None:
+    assert situation("pages") is True
     results, _ = outcomes("benign")
     assert {name: result for name, result in results.items() if result is not True} == {}
 
@@ -85,8 +86,8 @@ def test_no_number_outside_the_list_gets_through() -> None:
     column = lockdown.MACHINES[os.uname().machine][0]
     killed = set(lockdown.numbers(lockdown.KILLED, column).values())
     absent = set(lockdown.numbers(lockdown.ABSENT, column).values())
-    # Known gap: Linux 6.11 and later let uretprobe and uprobe past every filter on x86_64. They answer no one
-    # but the kernel's own trampoline: others get SIGILL and ENXIO.
+    # Known gap: newer kernels let uretprobe and uprobe past every filter on x86_64. They serve no one but the
+    # kernel's own trampoline: others get SIGILL and ENXIO.
     exempt = {335, 336} if column == 0 else set()
     wrong = {}
     for text, outcome in outcomes("sweep")[0].items():

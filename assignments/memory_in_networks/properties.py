@@ -115,8 +115,75 @@ def jacobian_moves_states(answers: Values, evidence: Values) -> dict[str, str]:
     return {"J": f"moving h_prev a little moves h_t by up to {scale:.3g}; J predicts that with an error of {error:.1%}"}
 
 
+# ---------------------------------------------------------------- F2
+
+STATE_AXES = {
+    "weight_ih_l0": ("W_xh", "(H, D)"), "weight_hh_l0": ("W_hh", "(H, H)"),
+    "bias_ih_l0": ("b", "(H,)"), "bias_hh_l0": ("b", "(H,)"),
+}  # fmt: skip
+NEAR = 1e-6  # tensors in float32 are as good as any
+
+
+def loads_into_torch(answers: Values, evidence: Values) -> dict[str, str]:
+    """A state dict that a one-layer nn.RNN loads, and with which its states are those of our cell."""
+    return {"state": _state_keys(answers["state"]) or _state_values(answers["state"], evidence)}
+
+
+def _state_keys(state: Any) -> str:
+    if not isinstance(state, Mapping):
+        return f"state is of type {type(state).__name__}; expected a dict of four tensors: {', '.join(STATE_AXES)}"
+    missing = [name for name in STATE_AXES if name not in state]
+    if missing:
+        extra = [repr(name)[:40] for name in state if not isinstance(name, str) or name not in STATE_AXES]
+        found = f", and has {', '.join(extra[:4])}, which nn.RNN does not know" if extra else ""
+        return f"state lacks {', '.join(missing)}{found}"
+    if len(state) > len(STATE_AXES):
+        extra = [repr(name)[:40] for name in state if not isinstance(name, str) or name not in STATE_AXES]
+        return f"state has {', '.join(extra[:4])}, which nn.RNN does not know; it takes {', '.join(STATE_AXES)}"
+    return ""
+
+
+def _state_values(state: Mapping[str, Any], evidence: Values) -> str:
+    for name, (ours, axes) in STATE_AXES.items():
+        text = _state_shape(name, state[name], axes, evidence[ours])
+        if text:
+            return text
+    for name in ("weight_ih_l0", "weight_hh_l0"):
+        ours = STATE_AXES[name][0]
+        if not _near(state[name], evidence[ours]):
+            if _near(state[name].T, evidence[ours]):
+                return f"{name} is the transpose of {ours}; torch stores (out, in), as {ours} does"
+            return f"{name} is not {ours}: torch multiplies {'x[t]' if ours == 'W_xh' else 'h[t-1]'} by it"
+    both, b = state["bias_ih_l0"].astype(np.float64) + state["bias_hh_l0"], evidence["b"]
+    if _near(both, b):
+        return ""
+    said = "torch adds bias_ih_l0 and bias_hh_l0; here they add up to"
+    if _near(both, 2 * b):
+        return f"{said} 2 b: each of them holds the whole b"
+    if not both.any():
+        return f"{said} zero, and b is lost"
+    return f"{said} {both[0]:.4g} for the first unit, where b is {b[0]:.4g}"
+
+
+def _state_shape(name: str, value: Any, axes: str, ours: Any) -> str:
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        found = f"of {value.dtype}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
+        return f"{name} is {found}; expected a tensor of floats of shape {axes} = {ours.shape}"
+    if value.shape == ours.shape:
+        return "" if np.isfinite(value).all() else f"{name} holds nan or inf"
+    transposed = ". That is the transpose" if value.ndim == 2 and value.T.shape == ours.shape else ""
+    return f"{name} has shape {value.shape}; expected {axes} = {ours.shape}{transposed}"
+
+
+def _near(value: Any, other: Any) -> bool:
+    with np.errstate(all="ignore"):
+        gap = np.abs(value.astype(np.float64) - other).max()
+    return bool(gap <= NEAR * np.abs(other).max())
+
+
 PROPERTIES = {
     "same_bag_pair": same_bag_pair,
     "first_word_sentences": first_word_sentences,
     "jacobian_moves_states": jacobian_moves_states,
+    "loads_into_torch": loads_into_torch,
 }
