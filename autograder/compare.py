@@ -304,8 +304,10 @@ def _where(setting: Setting, wrong: Array) -> list[str]:
 
 def _part(name: str, word: str, wrong: Array) -> str:
     bad, good = np.flatnonzero(wrong), np.flatnonzero(~wrong)
-    if not len(bad) or not len(good):
+    if not len(bad):
         return ""
+    if not len(good):
+        return f"{name} is wrong at every {word}" if len(bad) > 1 else ""
     if len(bad) <= 2:
         return f"{name} is wrong only at {word} = {', '.join(map(str, bad))}"
     if len(good) <= 2:

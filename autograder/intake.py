@@ -54,7 +54,7 @@ PROBLEMS = {
     "nested": "there is only another zip, {}; unzip it and hand in what is in it",
     "no-module": "{}/ holds no module; put your .py files directly into it",
     "no-package": "there is no folder {}/, only {}; hand in that folder itself",
-    "outside": "{} is not a plain path inside the zip (it has .., \\, a drive, a NUL or a leading /);"
+    "outside": "{} is not a plain path inside the zip (it has .., a drive, a NUL or a leading /);"
     " make the zip again from your folder",
     "outside-package": "{0} outside {1}/; put the modules into a folder {1}/",
     "several": "there are several folders {}/ ({}); keep one",
@@ -422,8 +422,9 @@ def _zip_entries(file: _Capped, shown: str) -> Iterator[_Entry]:
 
 def _zip_parts(name: str) -> tuple[str, ...]:
     """Return the path that an entry's name says; one that leads out of the zip, or may, is a problem."""
-    parts = name.split("/")
-    if re.search(r"[\0\\]|^/|^[A-Za-z]:", name) or ".." in parts:
+    slashed = name.replace("\\", "/")  # some Windows programs write their own separator into zips
+    parts = slashed.split("/")
+    if re.search(r"\0|^/|^[A-Za-z]:", slashed) or ".." in parts:
         raise _ProblemError("outside", visible(name))
     return tuple(_nfc(part) for part in parts if part not in ("", "."))
 

@@ -253,7 +253,7 @@ def test_notes_do_not_flood(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "a/../../x", "/etc/x", "C:/x", "c:x", "memnet\\rnn.py", "..\\x", "a\0b", "__MACOSX/../x"]
+    "name", ["../x", "a/../../x", "/etc/x", "C:/x", "c:x", "..\\x", "\\\\host\\x", "a\0b", "__MACOSX/../x"]
 )
 def test_zip_entry_outside(name: str, tmp_path: Path) -> None:
     problem = read(make_zip(tmp_path / "a.zip", GOOD | {name: b"x"})).problem
@@ -716,3 +716,14 @@ def test_a_class_is_read_quickly(tmp_path: Path) -> None:
     start = time.perf_counter()
     assert not any(read_submission(name, path).problem for name, path in list_submissions(tmp_path / "in"))
     assert time.perf_counter() - start < 5
+
+
+def test_separators_of_windows(tmp_path: Path) -> None:
+    """Some programs write backslashes into a zip; the modules are found all the same."""
+    path = tmp_path / "student-017.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        info = zipfile.ZipInfo("x")
+        info.filename = info.orig_filename = "hw\\memnet\\rnn.py"
+        archive.writestr(info, "x = 1\n")
+    found = read_submission("student-017", path)
+    assert (found.problem, dict(found.sources)) == ("", {"rnn": b"x = 1\n"})

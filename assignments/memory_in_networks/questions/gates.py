@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
 from autograder.bake import normal
 from autograder.question import Case, Mistake, Question
 
@@ -355,7 +356,7 @@ ORDER_FIOG = "You read the blocks as f, i, o, g. What does the stub say stands i
 ORDER_IGFO = "You read the blocks as i, g, f, o. Which gate does the stub name second, and which third?"
 ORDER_IOFG = "You read the blocks as i, o, f, g. Where does the stub put o?"
 ORDER_FIGO = "f and i have changed places: with a_f large and a_i very negative, is c_prev kept as it should be?"
-FINAL_GATE = "Which of the four gates acts on h_t and never touches c_t? What, then, reaches it of the cell's gradient?"
+FINAL_GATE = "Which of the four gates acts on h_t and never touches c_t? What reaches it of the gradient of the cell?"
 
 QUESTIONS = (
     Question(
@@ -370,7 +371,8 @@ QUESTIONS = (
                       "the score can exp not overflow?"),
             Case("scores of 1500", N=2, D=3, H=7, draw=_large_scores(1500.0), costs=0.5, hidden=True,
                  hint="With large scores exp overflows. For which sign of the score can it not?"),
-            Case("one sample", N=1, D=4, H=5, costs=0.25, hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one sample", N=1, D=4, H=5, costs=0.25,
+                 hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one unit", N=3, D=2, H=1, costs=0.25, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
@@ -390,7 +392,7 @@ QUESTIONS = (
                     _wrong_step(g=lambda v: _sigmoid(v.blocks[2]))),
             Mistake("S08", "An output gate lies in (0, 1); yours is negative in places. Which function squashes it?",
                     _wrong_step(o=lambda v: np.tanh(v.blocks[3]))),
-            Mistake("S11", "c_t is right and h_t is not. Does h_t show the cell before the step or after it?",
+            Mistake("S11", "Does h_t show the cell before the step or after it?",
                     _wrong_step(h_t=lambda v: v.o * np.tanh(v.c_prev))),
             Mistake("S12", "Which of the two states does the forget gate act on? Change c_prev alone: does c_t move?",
                     _wrong_step(c_t=lambda v: v.f * v.h_prev + v.i * v.g)),
@@ -398,7 +400,8 @@ QUESTIONS = (
                     "cell have for writing?", _wrong_step(c_t=lambda v: v.f * v.c_prev + (1 - v.f) * v.g)),
             Mistake("S15", "A forget gate of 1 means keep. What becomes of c_prev in yours when f = 1?",
                     _wrong_step(c_t=lambda v: (1 - v.f) * v.c_prev + v.i * v.g)),
-            Mistake("S18", "Set x_t = 0 and h_prev = 0: i should be sigmoid of the first H entries of b. What do you get?",
+            Mistake("S18", "Set x_t = 0 and h_prev = 0: i should be sigmoid of the first H entries of b. What do you "
+                    "get?",
                     _wrong_step(a=lambda v: v.x_t @ v.W_xh.T + v.h_prev @ v.W_hh.T)),
             Mistake("S20", "With an input gate of 0 nothing is written to the cell. Is that so in yours?",
                     _wrong_step(c_t=lambda v: v.f * v.c_prev + v.g)),
@@ -414,14 +417,14 @@ QUESTIONS = (
                     "nonlinearity?", _wrong_step(gates=lambda v: v.a)),
             Mistake("S28", "h_t and c_t have changed places. Which comes first in what is returned?",
                     _wrong_step(result=lambda v: (v.c_t, v.h_t, v.gates))),
-            Mistake("S29", "Try a score of 800: exp overflows, and infinity over infinity is nan. For which sign of the "
-                    "score is your form of the sigmoid safe?",
+            Mistake("S29", "Try a score of 800: exp overflows, and infinity over infinity is nan. For which sign of "
+                    "the score is your form of the sigmoid safe?",
                     _wrong_step(**{name: lambda v, k=k: np.exp(v.blocks[k]) / (1 + np.exp(v.blocks[k]))
                                    for k, name in ((0, "i"), (1, "f"), (3, "o"))})),
             Mistake("S30", "reshape makes the shapes fit and scatters the rows of W_hh. What turns rows into columns?",
                     _wrong_step(a=lambda v: v.x_t @ v.W_xh.T + v.h_prev @ v.W_hh.reshape(v.W_hh.shape[::-1]) + v.b)),
-            Mistake("S31", "h_t is right and c_t is not: yours lies in (-1, 1). Which value must the next step get, the "
-                    "cell or its tanh?", _wrong_step(result=lambda v: (v.h_t, np.tanh(v.c_t), v.gates))),
+            Mistake("S31", "Your c_t lies in (-1, 1). Which value must the next step get, the cell or its tanh?",
+                    _wrong_step(result=lambda v: (v.h_t, np.tanh(v.c_t), v.gates))),
             Mistake("S32", "Does the output gate act inside the tanh or outside it?",
                     _wrong_step(h_t=lambda v: np.tanh(v.o * v.c_t))),
             Mistake("S33", ORDER_FIGO, _wrong_step(**_order("figo", "figo"))),
@@ -455,12 +458,14 @@ QUESTIONS = (
             Case("strided", N=3, T=5, D=2, H=4, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("W01", "Change c0 alone: nothing moves. Which cell stands before the first step?",
+            Mistake("W01", "Change c0 alone: nothing moves. What does step 0 take for the cell before it: zeros, or "
+                    "c[:, -1], which is still empty?",
                     _wrong_forward(start=lambda h0, c0: (h0, np.zeros_like(c0)))),
-            Mistake("W02", "Change h0 alone: nothing moves. Which hidden state stands before the first step?",
+            Mistake("W02", "Change h0 alone: nothing moves. What does step 0 take for the state before it: zeros, or "
+                    "h[:, -1], which is still empty?",
                     _wrong_forward(start=lambda h0, c0: (np.zeros_like(h0), c0))),
-            Mistake("W03", "The hidden state and the cell have changed places before the first step. In which order does "
-                    "your step take them?", _wrong_forward(start=lambda h0, c0: (c0, h0))),
+            Mistake("W03", "The hidden state and the cell have changed places before the first step. In which order "
+                    "does your step take them?", _wrong_forward(start=lambda h0, c0: (c0, h0))),
             Mistake("W05", "h[:, 0] is right, later ones are not: which cell does step 1 start from?",
                     _wrong_forward(c_prev=lambda v: v.c0)),
             Mistake("W06", "h[:, 0] is right, later ones are not: which hidden state does step 1 start from?",
@@ -469,10 +474,6 @@ QUESTIONS = (
                     _wrong_forward(store=lambda v: (v.c_t, v.c_t, v.gates))),
             Mistake("W08", "Your h[:, t] and c[:, t] are the states before token t. What comes first, computing or "
                     "storing?", _wrong_forward(store=lambda v: (v.h_before, v.c_before, v.gates))),
-            Mistake("W09", "What is c[:, t-1] at t = 0? Python wraps round to the last slot, which is still empty.",
-                    _wrong_forward(c_prev=lambda v: v.c[:, v.t - 1])),
-            Mistake("W10", "What is h[:, t-1] at t = 0? Python wraps round to the last slot, which is still empty.",
-                    _wrong_forward(h_prev=lambda v: v.h[:, v.t - 1])),
             Mistake("W11", "Only the last step is missing. Where does your range end?",
                     _wrong_forward(steps=lambda T: range(T - 1))),
             Mistake("W12", "The first step never runs. Where does your range begin?",
@@ -481,7 +482,8 @@ QUESTIONS = (
                     _wrong_forward(token=lambda x, t: x[:, 0])),
             Mistake("W14", "Which token do you read at t, and which at t = 0?",
                     _wrong_forward(token=lambda x, t: x[:, t - 1])),
-            Mistake("W15", "reshape does not swap axes; it cuts the same memory anew and mixes samples. What swaps axes?",
+            Mistake("W15", "reshape does not swap axes; it cuts the same memory anew and mixes samples. What swaps "
+                    "axes?",
                     _recut),
             Mistake("W16", "Your step hands on h in place of the cell. How many states go from step to step?",
                     _wrong_forward(c_prev=lambda v: v.h_t if v.t else v.c0)),
@@ -489,9 +491,10 @@ QUESTIONS = (
                     _wrong_forward(c_prev=lambda v: np.tanh(v.c_t) if v.t else v.c0)),
             Mistake("S01", ORDER_IFOG, _wrong_forward(**_order("ifog", "ifog"))),
             Mistake("S33", ORDER_FIGO, _wrong_forward(**_order("figo", "figo"))),
-            Mistake("S18", "Set x, h0 and c0 to 0: the first i should be sigmoid of the first H entries of b. What do you "
-                    "get?", _wrong_forward(a=lambda v: v.x_t @ v.W_xh.T + v.h_prev @ v.W_hh.T)),
-            Mistake("S27", "Gates lie in (0, 1), and g in (-1, 1). Do you keep them before or after their nonlinearity?",
+            Mistake("S18", "Set x, h0 and c0 to 0: the first i should be sigmoid of the first H entries of b. What do "
+                    "you get?", _wrong_forward(a=lambda v: v.x_t @ v.W_xh.T + v.h_prev @ v.W_hh.T)),
+            Mistake("S27", "Gates lie in (0, 1), and g in (-1, 1). Do you keep them before or after their "
+                    "nonlinearity?",
                     _wrong_forward(gates=lambda v: v.a)),
         ),
     ),
@@ -506,7 +509,8 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, D=4, H=5),
             Case("wide", N=6, D=2, H=9, hidden=True),
-            Case("one sample", N=1, D=4, H=5, costs=0.25, hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one sample", N=1, D=4, H=5, costs=0.25,
+                 hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one unit", N=3, D=2, H=1, costs=0.25, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
@@ -519,13 +523,13 @@ QUESTIONS = (
             Mistake("X05", "h_t sees the cell through a tanh. Where is its derivative on the way back?",
                     _wrong_step_backward(dc=lambda v: v.dc_t + v.dh_t * v.o)),
             Mistake("X08", FINAL_GATE, _wrong_step_backward(do=lambda v: v.dc * v.tanh_c)),
-            Mistake("X09", "Only the block f is wrong: which cell does the forget gate multiply, the old or the new?",
+            Mistake("X09", "The block f is wrong: which cell does the forget gate multiply, the old or the new?",
                     _wrong_step_backward(df=lambda v: v.dc * v.c_t)),
-            Mistake("X12", "Only dc_prev is wrong: what stands between c_prev and c_t in the equation?",
+            Mistake("X12", "What stands between c_prev and c_t in the equation? Is it in your dc_prev?",
                     _wrong_step_backward(dc_prev=lambda v: v.dc)),
             Mistake("X14", "Only the block g is right: what stands between the other three gates and their a?",
                     _wrong_step_backward(da_i=lambda v: v.di, da_f=lambda v: v.df, da_o=lambda v: v.do)),
-            Mistake("X15", "Only the block g is wrong: which function squashed it, and what is the derivative of that one?",
+            Mistake("X15", "The block g is wrong: which function squashed it, and what is the derivative of that one?",
                     _wrong_step_backward(da_g=lambda v: v.dg * v.g * (1 - v.g))),
             Mistake("X17", "The blocks g and o are right. In which order do you stack the other two?",
                     _wrong_step_backward(da=lambda v: _side_by_side(v.da_f, v.da_i, v.da_g, v.da_o))),
@@ -535,24 +539,26 @@ QUESTIONS = (
                     "already taken?", _wrong_step_backward(
                         dW_xh=lambda v: v.da.T @ v.x_t / len(v.da), dW_hh=lambda v: v.da.T @ v.h_prev / len(v.da),
                         db=lambda v: v.da.mean(axis=0))),
-            Mistake("X20", "Only dW_hh is wrong: which hidden state did W_hh multiply, the one before the step or after?",
+            Mistake("X20", "Which hidden state did W_hh multiply: the one before the step or the one after it?",
                     _wrong_step_backward(dW_hh=lambda v: v.da.T @ (v.o * v.tanh_c))),
-            Mistake("X21", "The gates you are given come after their nonlinearity. How often is the sigmoid of i taken in "
-                    "yours?", _wrong_step_backward(da_i=lambda v: v.di * _sigmoid(v.i) * (1 - _sigmoid(v.i)))),
-            Mistake("X21b", "Every sigmoid is taken a second time. Do the gates come before or after their nonlinearity?",
+            Mistake("X21", "The gates you are given come after their nonlinearity. How often is the sigmoid of i taken "
+                    "in yours?", _wrong_step_backward(da_i=lambda v: v.di * _sigmoid(v.i) * (1 - _sigmoid(v.i)))),
+            Mistake("X21b", "Every sigmoid is taken a second time. Do the gates come before or after their "
+                    "nonlinearity?",
                     _wrong_step_backward(da_i=lambda v: v.di * _sigmoid(v.i) * (1 - _sigmoid(v.i)),
                                          da_f=lambda v: v.df * _sigmoid(v.f) * (1 - _sigmoid(v.f)),
                                          da_g=lambda v: v.dg * (1 - np.tanh(v.g) ** 2),
                                          da_o=lambda v: v.do * _sigmoid(v.o) * (1 - _sigmoid(v.o)))),
             Mistake("X22", "At which cell did the forward pass take the tanh: the one before the step or after it?",
                     _wrong_step_backward(tanh_c=lambda v: np.tanh(v.c_prev))),
-            Mistake("X23", "Only dc_prev is wrong: it holds what came in as dc_t alone. By which other way does c_prev "
-                    "reach the loss?", _wrong_step_backward(dc_prev=lambda v: v.dc_t * v.f)),
-            Mistake("X24", "The output gate stands between h_t and the cell. Does it on your way from dh_t to the cell?",
+            Mistake("X23", "Your dc_prev knows of dc_t alone. By which other way does c_prev reach the loss?",
+                    _wrong_step_backward(dc_prev=lambda v: v.dc_t * v.f)),
+            Mistake("X24", "The output gate stands between h_t and the cell. Does it on your way from dh_t to the "
+                    "cell?",
                     _wrong_step_backward(dc=lambda v: v.dc_t + v.dh_t * (1 - v.tanh_c**2))),
             Mistake("X25", "The blocks i and g are wrong: in a product, what does each factor's gradient carry?",
                     _wrong_step_backward(di=lambda v: v.dc * v.i, dg=lambda v: v.dc * v.g)),
-            Mistake("X26", "Only the block o is wrong: what does the output gate multiply, the cell or its tanh?",
+            Mistake("X26", "The block o is wrong: what does the output gate multiply, the cell or its tanh?",
                     _wrong_step_backward(do=lambda v: v.dh_t * v.c_t)),
             Mistake("X27", "The blocks i and f are right. In which order do you stack the other two?",
                     _wrong_step_backward(da=lambda v: _side_by_side(v.da_i, v.da_f, v.da_o, v.da_g))),
@@ -560,7 +566,7 @@ QUESTIONS = (
                     _wrong_step_backward(db=lambda v: v.da.sum(axis=0, keepdims=True))),
             Mistake("X29", "db still has one row a sample. How many samples share b?",
                     _wrong_step_backward(db=lambda v: v.da)),
-            Mistake("X30", "Only db is 1/N of what is expected: is it a sum over the batch, or a mean?",
+            Mistake("X30", "Your db is 1/N of what is expected: is it a sum over the batch, or a mean?",
                     _wrong_step_backward(db=lambda v: v.da.mean(axis=0))),
             Mistake("X31", "Does a gradient of h_t reach h_prev without passing through the gates?",
                     _wrong_step_backward(dh_prev=lambda v: v.da @ v.W_hh + v.dh_t)),
@@ -589,7 +595,8 @@ QUESTIONS = (
         mistakes=(
             Mistake("Y03", "Set dh = 0: all your gradients are 0. What does the loss send into the last cell?",
                     _wrong_backward(start_c=lambda v: np.zeros_like(v.dc_last))),
-            Mistake("Y04", "Your cell's gradient starts as dh of the last step. Which argument is meant for the last cell?",
+            Mistake("Y04", "Your cell's gradient starts as dh of the last step. Which argument is meant for the last "
+                    "cell?",
                     _wrong_backward(start_c=lambda v: v.dh[:, -1])),
             Mistake("Y05", "The weights are shared by all steps. Do your weight gradients add up over t?",
                     _wrong_backward(overwritten="dW_xh dW_hh db")),
@@ -600,23 +607,26 @@ QUESTIONS = (
                     _wrong_backward(c_prev=lambda v: v.c[:, v.t - 1])),
             Mistake("Y11", "dh0 is all zeros. What flows out of step 0 into the state before it?",
                     _wrong_backward(result=lambda v: (v.dx, 0 * v.carry_h, v.carry_c, v.dW_xh, v.dW_hh, v.db))),
-            Mistake("Y12", "What a step sends to the cell before it already holds all that came from later cells. Is it "
-                    "handed on, or added to the old carry?", _wrong_backward(next_c=lambda v: v.carry_c + v.dc_prev)),
+            Mistake("Y12", "What a step sends to the cell before it already holds all that came from later cells. Is "
+                    "it handed on, or added to the old carry?",
+                    _wrong_backward(next_c=lambda v: v.carry_c + v.dc_prev)),
             Mistake("Y13", "dx[:, 0] is all zeros: step 0 never runs. Where does your range end?",
                     _wrong_backward(steps=lambda T: range(T - 1, 0, -1))),
-            Mistake("Y14", "dx is right at the last step only. At which t do you add what came back from t + 1?",
+            Mistake("Y14", "At the last steps nothing comes back from t + 1 in yours. At which t should it be added?",
                     _wrong_backward(dh_t=lambda v: v.dh[:, v.t] + (v.carry_h if v.t < v.T - 2 else 0))),
             Mistake("Y15", "Nothing flows from t + 1 into h[:, t] in yours. What is added to dh[:, t]?",
                     _wrong_backward(dh_t=lambda v: v.dh[:, v.t])),
-            Mistake("Y16", "Nothing flows from t + 1 into c[:, t] in yours. What does a step send to the cell before it?",
+            Mistake("Y16", "Nothing flows from t + 1 into c[:, t] in yours. What does a step send to the cell before "
+                    "it?",
                     _wrong_backward(next_c=lambda v: np.zeros_like(v.carry_c))),
             Mistake("Y17", "The loss sends dc_last into one cell. At how many steps do you add it?",
                     _wrong_backward(next_c=lambda v: v.dc_prev + (v.dc_last if v.t else 0))),
             Mistake("Y18", "Every h[:, t] has a loss of its own. At which t do you use dh[:, t]?",
                     _wrong_backward(dh_t=lambda v: v.carry_h + (v.dh[:, v.t] if v.t == v.T - 1 else 0))),
-            Mistake("Y19", "Only dW_hh is wrong: which hidden state entered step t?",
+            Mistake("Y19", "dW_hh pairs each step with a hidden state. Which one entered step t?",
                     _wrong_backward(h_prev=lambda v: v.h[:, v.t])),
-            Mistake("Y20", "Only dW_hh is wrong. What is h[:, t-1] at t = 0? Python wraps round to the last state.",
+            Mistake("Y20", "dW_hh needs the state before step 0. What is h[:, t-1] at t = 0? Python wraps round to the "
+                    "last state.",
                     _wrong_backward(h_prev=lambda v: v.h[:, v.t - 1])),
             Mistake("Y21", "Which cell did the forget gate of step t multiply: c[:, t], or the one before it?",
                     _wrong_backward(c_prev=lambda v: v.c[:, v.t])),
@@ -633,8 +643,8 @@ QUESTIONS = (
             Mistake("Y27", "All weight gradients are 1/N of what is expected. Where was the average over the batch "
                     "already taken?", _wrong_backward(result=lambda v: (
                         v.dx, v.carry_h, v.carry_c, *(d / len(v.h0) for d in (v.dW_xh, v.dW_hh, v.db))))),
-            Mistake("Y28", "All weight gradients are 1/T of what is expected. Do the steps' contributions add up, or are "
-                    "they averaged?", _wrong_backward(result=lambda v: (
+            Mistake("Y28", "All weight gradients are 1/T of what is expected. Do the steps' contributions add up, or "
+                    "are they averaged?", _wrong_backward(result=lambda v: (
                         v.dx, v.carry_h, v.carry_c, *(d / v.T for d in (v.dW_xh, v.dW_hh, v.db))))),
         ),
     ),
@@ -651,17 +661,18 @@ QUESTIONS = (
         mistakes=(
             Mistake("P01", "You put the gates' matrices side by side. Which axis of W_hh is 4H long?",
                     _wrong_pack(join=lambda blocks: np.concatenate(blocks, axis=1))),
-            Mistake("P02", "The lesson's matrices act on [h, x], the state first. How many of the first columns belong to "
-                    "the state?", _wrong_pack(cut=lambda W, H: (W[:, : W.shape[1] - H], W[:, W.shape[1] - H :]))),
+            Mistake("P02", "The lesson's matrices act on [h, x], the state first. How many of the first columns belong "
+                    "to the state?", _wrong_pack(cut=lambda W, H: (W[:, : W.shape[1] - H], W[:, W.shape[1] - H :]))),
             Mistake("P03", "Your blocks are in the order of the arguments. In which order does torch stack the gates?",
                     _wrong_pack("fiCo", "fiCo")),
             Mistake("P04", "Your blocks are in the order i, f, o, g. Where does torch put the candidate?",
                     _wrong_pack("ifoC", "ifoC")),
             Mistake("P05", "Your blocks are in the order f, i, o, g. Which gate does torch put first, and which last?",
                     _wrong_pack("fioC", "fioC")),
-            Mistake("P06", "The weights are right and b is not: are its blocks in the same order as theirs?",
+            Mistake("P06", "The blocks of b are not in the order of the weights' blocks. Which order do both have in "
+                    "torch?",
                     _wrong_pack("ifCo", "fiCo")),
-            Mistake("P07", "b is right and the weights are not: are their blocks in the same order as its?",
+            Mistake("P07", "The blocks of the weights are not in the order of b's. Which order do both have in torch?",
                     _wrong_pack("fiCo", "ifCo")),
             Mistake("P08", "W_xh and W_hh have changed places. Which comes first in what is returned?",
                     _wrong_pack(cut=lambda W, H: (W[:, :H], W[:, H:]))),
@@ -669,8 +680,9 @@ QUESTIONS = (
                     _wrong_pack(cut=lambda W, H: (W[:, H:].T, W[:, :H].T))),
             Mistake("P10", "Your gates alternate row by row. How do the H rows of one gate lie in torch's layout?",
                     _wrong_pack(join=_interleaved, join_biases=_interleaved)),
-            Mistake("P11", "b has one row a gate. How many axes does torch's bias have?", _wrong_pack(join_biases=np.stack)),
-            Mistake("P12", "The o block is missing from its place: which gate's weights stand there twice?",
+            Mistake("P11", "b has one row a gate. How many axes does torch's bias have?",
+                    _wrong_pack(join_biases=np.stack)),
+            Mistake("P12", "The last block is the candidate's a second time. Which gate is missing?",
                     _wrong_pack("ifCC", "ifCC")),
         ),
     ),
@@ -682,14 +694,15 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, D=4, H=5),
             Case("wide", N=7, D=2, H=11, hidden=True),
-            Case("one sample", N=1, D=4, H=5, costs=0.25, hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one sample", N=1, D=4, H=5, costs=0.25,
+                 hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one unit", N=3, D=2, H=1, costs=0.25, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("U01", "There are two GRUs. In torch's, does r act on h_prev before the product with W_hn, or on what "
-                    "the product gives?",
+            Mistake("U01", "There are two GRUs. In torch's, does r act on h_prev before the product with W_hn, or on "
+                    "what the product gives?",
                     _wrong_gru(n=lambda v: np.tanh(v.from_x[2] + (v.r * v.h_prev) @ v.W_hn.T + v.b_hn))),
             Mistake("U02", "Set h_prev = 0 and r = 0: the bias of the state's side should be gone from n. Is it?",
                     _wrong_gru(n=lambda v: np.tanh(v.from_x[2] + v.r * (v.from_h[2] - v.b_hn) + v.b_hn))),
@@ -703,26 +716,27 @@ QUESTIONS = (
                     _wrong_gru(n=lambda v: np.tanh(v.from_x[2] + v.from_h[2]))),
             Mistake("U07", "Change b_h alone: nothing moves. Where does it belong?",
                     _wrong_gru(from_h=lambda v: np.split(v.h_prev @ v.W_hh.T, 3, axis=1))),
-            Mistake("U08", "The gates are right and h_t is not. Where does r act: inside the candidate, or on the state "
-                    "that is kept as well?", _wrong_gru(h_t=lambda v: (1 - v.z) * v.n + v.z * v.r * v.h_prev)),
+            Mistake("U08", "Where does r act: inside the candidate alone, or on the state that is kept as well?",
+                    _wrong_gru(h_t=lambda v: (1 - v.z) * v.n + v.z * v.r * v.h_prev)),
             Mistake("U09", "Change b_x alone: nothing moves. How many biases does this cell have?",
                     _wrong_gru(from_x=lambda v: np.split(v.x_t @ v.W_xh.T, 3, axis=1))),
             Mistake("U10", "The candidate n may be negative; yours never is. Which function squashes it?",
                     _wrong_gru(n=lambda v: _sigmoid(v.from_x[2] + v.r * v.from_h[2]))),
             Mistake("U11", "Which of the two gates decides what the candidate sees of the old state?",
                     _wrong_gru(n=lambda v: np.tanh(v.from_x[2] + v.z * v.from_h[2]))),
-            Mistake("U12", "r and z lie in (0, 1), n in (-1, 1). Do you give them back before or after their nonlinearity?",
+            Mistake("U12", "r and z lie in (0, 1), n in (-1, 1). Do you give them back before or after their "
+                    "nonlinearity?",
                     _wrong_gru(gates=lambda v: _side_by_side(v.from_x[0] + v.from_h[0], v.from_x[1] + v.from_h[1],
                                                              v.from_x[2] + v.r * v.from_h[2]))),
-            Mistake("U13", "h_t is right and the gates are not: in which order do you put them side by side?",
+            Mistake("U13", "r and z are right but have changed places in what you give back. Which comes first?",
                     _wrong_gru(gates=lambda v: _side_by_side(v.z, v.r, v.n))),
             Mistake("U14", "You take every third column for a gate. How do the H columns of one gate lie?",
                     _wrong_gru(from_x=lambda v: [(v.x_t @ v.W_xh.T + v.b_x)[:, k::3] for k in range(3)],
                                from_h=lambda v: [(v.h_prev @ v.W_hh.T + v.b_h)[:, k::3] for k in range(3)])),
             Mistake("U15", "The old and the new share one state: with z = 1, how much of n should be left?",
                     _wrong_gru(h_t=lambda v: v.n + v.z * v.h_prev)),
-            Mistake("U16", "r multiplies more than what comes from the state. Does what comes from x_t pass the reset gate "
-                    "too?", _wrong_gru(n=lambda v: np.tanh(v.r * (v.from_x[2] + v.from_h[2])))),
+            Mistake("U16", "r multiplies more than what comes from the state. Does what comes from x_t pass the reset "
+                    "gate too?", _wrong_gru(n=lambda v: np.tanh(v.r * (v.from_x[2] + v.from_h[2])))),
             Mistake("U17", "reshape makes the shapes fit and scatters the rows of W_hh. What turns rows into columns?",
                     _wrong_gru(from_h=lambda v: np.split(
                         v.h_prev @ v.W_hh.reshape(v.W_hh.shape[::-1]) + v.b_h, 3, axis=1))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from autograder.bake import normal
 from autograder.question import Case, Mistake, Question
 
@@ -183,15 +184,16 @@ QUESTIONS = (
         ),
         mistakes=(
             Mistake("PT1", LAST_REAL, _network(_with_lengths(lambda states, lengths: states[:, -1]))),
-            Mistake("PT2", "Turn the batch round: your answers do not turn with it. Which axis does your nn.RNN take for "
-                    "time?", _network(_plainly, batch_first=False)),
-            Mistake("PT3", "view and reshape never swap axes; they cut the same memory anew and mix samples. What swaps "
-                    "axes?", _network(_time_first, batch_first=False)),
+            Mistake("PT2", "Turn the batch round: your answers do not turn with it. Which axis does your nn.RNN take "
+                    "for time?", _network(_plainly, batch_first=False)),
+            Mistake("PT3", "view and reshape never swap axes; they cut the same memory anew and mix samples. What "
+                    "swaps axes?", _network(_time_first, batch_first=False)),
             Mistake("PT4", FINAL_STATE, _network(lambda model, x, lengths: model.fc(model.rnn(x)[1][:, 0]))),
             Mistake("PT4b", FINAL_STATE, _network(lambda model, x, lengths: model.fc(model.rnn(x)[1]))),
             Mistake("PT5", "Your answer rests on the state after the first token. Which one has read them all?",
                     _network(lambda model, x, lengths: model.fc(model.rnn(x)[0][:, 0]))),
-            Mistake("PT12", "Each row of y sums to 1. The loss applies the softmax; what should come out of the network?",
+            Mistake("PT12", "Each row of y sums to 1. The loss applies the softmax; what should come out of the "
+                    "network?",
                     _network(lambda model, x, lengths: _plainly(model, x, lengths).softmax(-1))),
             Mistake("PT17", "A sample of length 1 has its last real step at t = 0. Which t do you take?",
                     _network(_with_lengths(_at_index_of_length))),
@@ -199,8 +201,8 @@ QUESTIONS = (
                     "length?", _network(_with_lengths(lambda states, lengths: states[:, lengths - 1]))),
             Mistake("PT19", "You cut the batch at its longest sample. What do the shorter ones end with?",
                     _network(_with_lengths(lambda states, lengths: states[:, lengths.max() - 1]))),
-            Mistake("PT20", "All samples are read at the same t, the first one's last. Where is the length of the others "
-                    "used?", _network(_with_lengths(lambda states, lengths: states[:, lengths[0] - 1]))),
+            Mistake("PT20", "All samples are read at the same t, the first one's last. Where is the length of the "
+                    "others used?", _network(_with_lengths(lambda states, lengths: states[:, lengths[0] - 1]))),
             Mistake("PT21", "You average the states over time. Which single state does the output rest on?",
                     _network(_mean)),
             Mistake("PT22", "Your answers are right but stand in the order of the lengths. What undoes the sorting?",
