@@ -120,9 +120,9 @@ class Zygote:
         except TimeoutError:
             ready = b""
         if ready != b"ready":
+            self._child.kill()
+            text = self._child.communicate()[1].decode("utf-8", "replace").strip().splitlines()
             self.close()
-            assert self._child.stderr is not None
-            text = self._child.stderr.read().decode("utf-8", "replace").strip().splitlines()
             raise SandboxError(f"the process that makes workers did not start: {text[-1] if text else 'no message'}")
 
     def fork(self) -> ConfinedProcess:
@@ -167,6 +167,8 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        if self._child.stderr is not None:
+            self._child.stderr.close()
 
 
 class ConfinedProcess:
@@ -253,7 +255,10 @@ class ConfinedProcess:
         if self._ended is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-            self._ended = self._zygote.reap(self._pid)
+            try:
+                self._ended = self._zygote.reap(self._pid)
+            except SandboxError:  # workers die with their zygote; the next fork says that it is gone
+                self._ended = -int(signal.SIGKILL)
         return self._ended
 
     def _death(self) -> Died:

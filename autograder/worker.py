@@ -287,7 +287,7 @@ def describe_error(error: BaseException, package: str, loading: bool = False) ->
         kind = "not_implemented"
     elif isinstance(error, Forbidden | PermissionError):
         kind = "forbidden"
-        text = str(error)
+        text = str(error) if isinstance(error, Forbidden) else f"this is not allowed here: {error}"
     elif isinstance(error, MemoryError):
         kind = "memory"
     elif isinstance(error, SystemExit):

@@ -9,7 +9,6 @@ an error or a signal. Attacks go without the lock first: one that fails anyway p
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import fcntl
@@ -24,6 +23,7 @@ import platform
 import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -97,6 +97,15 @@ def sockets(family: int, kind: int) -> Row:
     return lambda: socket.socket(family, kind).close()
 
 
+def limit_from_afar() -> None:
+    """Set a limit from an address whose lower half is zero, which half a comparison would take for none."""
+    kind, far = resource.RLIMIT_CPU, 1 << 32
+    c("mmap", far, 4096, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x10, -1, 0)  # MAP_FIXED
+    ctypes.memmove(far, struct.pack("=2Q", 999, 999), 16)
+    c("prlimit64", 0, kind, far, 0)
+    assert resource.getrlimit(kind) == (999, 999)
+
+
 def iovec() -> bytes:
     return struct.pack("PN", page(), 8)
 
@@ -155,6 +164,7 @@ ATTACKS: dict[str, Row] = {
     "scheduler of the judge": lambda: os.sched_setscheduler(ZYGOTE, os.SCHED_OTHER, os.sched_param(0)),
     "limits of the judge": lambda: resource.prlimit(ZYGOTE, resource.RLIMIT_CPU),
     "own limits": lambda: resource.setrlimit(resource.RLIMIT_CPU, (999, 999)),
+    "own limits, from afar": limit_from_afar,
     "own priority": lambda: os.nice(1),
     "signals by SETOWN": lambda: fcntl.fcntl(4, fcntl.F_SETOWN, ZYGOTE),
     "signals by SETSIG": lambda: fcntl.fcntl(4, fcntl.F_SETSIG, signal.SIGCONT),
@@ -402,20 +412,22 @@ def too_late() -> object:
     return lockdown.lock(LIMITS).value
 
 
-def looked_at() -> object:
+def looked_at(uid: int | None = 65534) -> object:
     """Look at a locked worker from outside: as ourselves, and as another process of the worker's user."""
+    if os.geteuid() == 0:
+        os.setgroups([7])
     ready, said = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.dup2(said, 4)
-        lockdown.lock(LIMITS, uid=65534 if os.getuid() == 0 else None)
+        lockdown.lock(LIMITS, uid=uid)
         os.write(4, b"x")
         time.sleep(30)
     os.read(ready, 1)
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     before = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     limits = Path(f"/proc/{pid}/limits").read_text()
-    if os.getuid() == 0:
+    if os.geteuid() == 0 and uid is not None:
         os.setgroups([])
         os.setresgid(65534, 65534, 65534)
         os.setresuid(65534, 65534, 65534)
@@ -423,7 +435,7 @@ def looked_at() -> object:
     secret = [Path(f"/proc/{pid}/{name}") for name in ("mem", "environ", "maps")]
     closed = [caught(PermissionError, lambda p=p: p.open("rb").read(1)) for p in secret]
     os.kill(pid, signal.SIGKILL)
-    names = ("CapEff", "CapPrm", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Groups", "Uid")
+    names = ("CapEff", "CapPrm", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Groups", "Uid", "Gid")
     return {n: before[n].strip() for n in names}, limits, "VmPeak" in status and "VmSize" in status, closed
 
 
@@ -469,6 +481,8 @@ SITUATIONS: dict[str, Row] = {
     "pages": no_page_to_write_code_to,
     "too late": too_late,
     "looked at": looked_at,
+    "looked at as root": lambda: looked_at(uid=None),
+    "looked at as a user": lambda: (os.setresuid(1000, 1000, 1000), c("prctl", 4, 1, 0, 0, 0), looked_at())[2],
     "probe": lambda: lockdown.probe().value,
     "probe as root": lambda: lockdown.probe(uid=None).value,
     "probe, no seccomp": lambda: (pretend({"seccomp": errno.EINVAL}), lockdown.probe())[1],
@@ -548,7 +562,4 @@ if __name__ == "__main__":
     try:
         print(json.dumps(main(sys.argv[1])))
     finally:
-        with contextlib.suppress(OSError):
-            for left in FOLDER.iterdir():
-                left.unlink()
-            FOLDER.rmdir()
+        shutil.rmtree(FOLDER)

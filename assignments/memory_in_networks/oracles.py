@@ -103,3 +103,24 @@ def gru_cell(x_t: Any, h_prev: Any, W_xh: Any, W_hh: Any, b_x: Any, b_h: Any) ->
     r, z = (at_x[0] + at_h[0]).sigmoid(), (at_x[1] + at_h[1]).sigmoid()
     n = (at_x[2] + r * at_h[2]).tanh()
     return torch.gru_cell(x_t, h_prev, W_xh, W_hh, b_x, b_h), torch.cat([r, z, n], dim=1)
+
+
+# ---------------------------------------------------------------- states that are given (tensors in and out)
+
+
+def rnn_at(h: Any, h0: Any, W_hh: Any, drive: Any, k: int | None = None) -> Any:
+    """The states h (N, T, H) again, as a function of h0, W_hh and `drive` (N, T, H) that autograd can go back through.
+
+    Backward functions are given the states and not the bias: h_t = tanh(drive_t + W_hh h_{t-1} + rest_t), where
+    the rest is a constant that takes each step to the state given. k: detach the state every k steps.
+    """
+    import torch
+
+    prev, states = h0, []
+    for t in range(h.shape[1]):
+        if k is not None and t > 0 and t % k == 0:
+            prev = prev.detach()
+        a = drive[:, t] + torch.nn.functional.linear(prev, W_hh)
+        prev = (a + (h[:, t].atanh() - a).detach()).tanh()
+        states.append(prev)
+    return torch.stack(states, 1)

@@ -131,16 +131,14 @@ def loads_into_torch(answers: Values, evidence: Values) -> dict[str, str]:
 
 def _state_keys(state: Any) -> str:
     if not isinstance(state, Mapping):
-        return f"state is of type {type(state).__name__}; expected a dict of four tensors: {', '.join(STATE_AXES)}"
-    missing = [name for name in STATE_AXES if name not in state]
+        return f"state is {_kind(state)}; expected a dict of four tensors: {', '.join(STATE_AXES)}"
+    missing = ", ".join(name for name in STATE_AXES if name not in state)
+    extra = ", ".join([repr(name)[:40] for name in state if not isinstance(name, str) or name not in STATE_AXES][:4])
+    if missing and extra:
+        return f"state lacks {missing}, and has {extra}, which nn.RNN does not know"
     if missing:
-        extra = [repr(name)[:40] for name in state if not isinstance(name, str) or name not in STATE_AXES]
-        found = f", and has {', '.join(extra[:4])}, which nn.RNN does not know" if extra else ""
-        return f"state lacks {', '.join(missing)}{found}"
-    if len(state) > len(STATE_AXES):
-        extra = [repr(name)[:40] for name in state if not isinstance(name, str) or name not in STATE_AXES]
-        return f"state has {', '.join(extra[:4])}, which nn.RNN does not know; it takes {', '.join(STATE_AXES)}"
-    return ""
+        return f"state lacks {missing}"
+    return f"state has {extra}, which nn.RNN does not know; it takes {', '.join(STATE_AXES)}" if extra else ""
 
 
 def _state_values(state: Mapping[str, Any], evidence: Values) -> str:
@@ -154,7 +152,8 @@ def _state_values(state: Mapping[str, Any], evidence: Values) -> str:
             if _near(state[name].T, evidence[ours]):
                 return f"{name} is the transpose of {ours}; torch stores (out, in), as {ours} does"
             return f"{name} is not {ours}: torch multiplies {'x[t]' if ours == 'W_xh' else 'h[t-1]'} by it"
-    both, b = state["bias_ih_l0"].astype(np.float64) + state["bias_hh_l0"], evidence["b"]
+    with np.errstate(all="ignore"):
+        both, b = state["bias_ih_l0"].astype(np.float64) + state["bias_hh_l0"], evidence["b"]
     if _near(both, b):
         return ""
     said = "torch adds bias_ih_l0 and bias_hh_l0; here they add up to"
@@ -167,15 +166,22 @@ def _state_values(state: Mapping[str, Any], evidence: Values) -> str:
 
 def _state_shape(name: str, value: Any, axes: str, ours: Any) -> str:
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-        found = f"of {value.dtype}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
-        return f"{name} is {found}; expected a tensor of floats of shape {axes} = {ours.shape}"
+        return f"{name} is {_kind(value)}; expected a tensor of floats of shape {axes} = {ours.shape}"
     if value.shape == ours.shape:
         return "" if np.isfinite(value).all() else f"{name} holds nan or inf"
     transposed = ". That is the transpose" if value.ndim == 2 and value.T.shape == ours.shape else ""
     return f"{name} has shape {value.shape}; expected {axes} = {ours.shape}{transposed}"
 
 
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    return f"of type {getattr(value, 'description', type(value).__name__)}"
+
+
 def _near(value: Any, other: Any) -> bool:
+    if value.shape != other.shape:
+        return False
     with np.errstate(all="ignore"):
         gap = np.abs(value.astype(np.float64) - other).max()
     return bool(gap <= NEAR * np.abs(other).max())

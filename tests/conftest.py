@@ -1,0 +1,80 @@
+"""What tests share: the assignment baked once, its template, and a way to run the real commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from autograder import bundle as bundles
+from autograder import release
+from autograder.bake import Assignment, bake, load_assignment
+from autograder.bundle import Bundle
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSIGNMENT = ROOT / "assignments" / "memory_in_networks"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def assignment() -> Assignment:
+    return load_assignment(ASSIGNMENT)
+
+
+@pytest.fixture(scope="session")
+def baked(assignment: Assignment) -> Bundle:
+    return bake(assignment)
+
+
+@pytest.fixture(scope="session")
+def bundle_file(baked: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundle") / "bundle.npz"
+    bundles.write_file(path, bundles.to_bytes(baked))
+    return path
+
+
+@pytest.fixture(scope="session")
+def template(assignment: Assignment, baked: Bundle) -> Mapping[str, bytes]:
+    """The files of the student's folder, freshly generated."""
+    return release.template_files(assignment, baked)
+
+
+@pytest.fixture(scope="session")
+def solution() -> dict[str, bytes]:
+    """The reference's modules."""
+    return {path.stem: path.read_bytes() for path in sorted((ROOT / "reference" / "memnet").glob("*.py"))}
+
+
+@pytest.fixture(scope="session")
+def blank(template: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The stubs."""
+    return {Path(name).stem: data for name, data in template.items() if name.startswith("memnet/")}
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Run a command as a user would: ``run("autograder", "grade", ...)`` or ``run("python", ...)``."""
+
+    def command(program: str, *arguments: object, cwd: Path = ROOT, env: Mapping[str, str] | None = None,
+                timeout: float = 120) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        start: Sequence[str] = [sys.executable] if program == "python" else [sys.executable, "-m", f"{program}"]
+        if program == "autograder":
+            start = [sys.executable, "-c", "import sys; from autograder.cli import main; sys.exit(main())"]
+        return subprocess.run(
+            [*start, *map(str, arguments)], cwd=cwd, env={**os.environ, "COLUMNS": "200", **(env or {})},
+            capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+
+    return command
+
+
+def write_package(folder: Path, modules: Mapping[str, bytes]) -> Path:
+    """A submission: a folder with memnet/ in it."""
+    for name, data in modules.items():
+        path = folder / "memnet" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder

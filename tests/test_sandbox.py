@@ -1,0 +1,173 @@
+"""The confined worker: what it can see, what it may do, and what is told of how it ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from autograder import bundle as bundles
+from autograder.bundle import Bundle
+from autograder.judge import judge_question
+from autograder.runner import Answer
+from autograder.sandbox import ConfinedProcess, SandboxRunner
+
+CALL = ("y = f(x)",)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[SandboxRunner]:
+    found = SandboxRunner("memnet", ())
+    yield found
+    found.shut_down()
+
+
+def ask(runner: SandboxRunner, source: str, seconds: float = 5.0, x: Any = 1.0) -> Answer:
+    runner.open({"m": source.encode()})
+    answer, _ = runner.ask("m", CALL, {"x": x}, ("y",), layouts={}, deadline=time.monotonic() + seconds)
+    return answer
+
+
+def worker_pid(runner: SandboxRunner) -> int:
+    process = runner._processes[False]
+    assert isinstance(process, ConfinedProcess)
+    return process._pid
+
+
+def test_honest_code_runs(runner: SandboxRunner) -> None:
+    answer = ask(runner, "import numpy as np\ndef f(x):\n    return np.linalg.norm(np.ones((300, 300)) @ np.ones(300)) * x")
+    assert answer.verdict == ""
+    assert answer.values["y"] == pytest.approx(300 * np.sqrt(300))
+    assert runner.level in ("full", "no-landlock")
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "says"),
+    [
+        ("open('/etc/passwd')", "forbidden", "files cannot be opened"),
+        ("import io; io.open('/etc/passwd')", "forbidden", "not allowed here"),
+        ("import os; os.listdir('/')", "forbidden", "not allowed here"),
+        ("import os; os.stat('/')", "forbidden", "not allowed here"),
+        ("import os; os.open('/proc/self/mem', 0)", "forbidden", "not allowed here"),
+        ("import os; os.system('true')", None, ""),
+        ("import os; os.fork()", "forbidden", "not allowed here"),
+        ("import subprocess", "forbidden", "imports subprocess"),
+        ("import socket", "forbidden", "imports socket"),
+        ("import torch", "forbidden", "m.py imports torch"),
+        ("import os; os.kill(os.getppid(), 9)", "forbidden", "not allowed here"),
+        ("import os; os._exit(0)", "crashed", "ended its own process (exit status 0)"),
+        ("raise SystemExit", "crashed", "asked Python to exit"),
+        ("g = lambda: g(); g()", "crashed", "RecursionError"),
+        ("import numpy as np; np.ones(1 << 40)", "over_memory", "MemoryError"),
+        ("while True: pass", "timed_out", "not finished"),
+        ("import time; time.sleep(99)", "timed_out", "not finished"),
+        ("while True: print('x' * 9999)", "crashed", "printed more than 1 MB"),
+        ("import os; os.write(4, b'x' * 99)", "crashed", "interfered"),
+        ("import os; os.close(4)", "crashed", ""),
+        ("import os\n    for fd in range(99):\n        try: os.close(fd)\n        except OSError: pass", "crashed", ""),
+        ("input()", "crashed", "EOFError"),
+        ("raise BaseException('no')", "crashed", "BaseException: no"),
+        ("raise NotImplementedError", "not_implemented", ""),
+    ],
+)
+def test_what_code_may_not_do(runner: SandboxRunner, body: str, verdict: str | None, says: str) -> None:
+    answer = ask(runner, f"def f(x):\n    {body}\n    return x", seconds=1.5)
+    if verdict is None:
+        assert answer.verdict in ("", "forbidden", "crashed")
+    else:
+        assert (answer.verdict, says in answer.text) == (verdict, True), answer
+    assert ask(runner, "def f(x):\n    return 2 * x").values == {"y": 2.0}, "the next submission is graded as ever"
+
+
+def test_a_module_that_dies_on_import_is_not_tried_for_each_question(runner: SandboxRunner) -> None:
+    runner.open({"m": b"import os\nos._exit(3)"})
+    first, _ = runner.ask("m", CALL, {"x": 1.0}, ("y",), layouts={}, deadline=time.monotonic() + 5)
+    assert (first.verdict, "while m.py was being imported" in first.text) == ("crashed", True)
+    assert not runner._processes
+    second, _ = runner.ask("m", CALL, {"x": 1.0}, ("y",), layouts={}, deadline=time.monotonic() + 5)
+    assert second == first
+    assert not runner._processes, "no worker was started for the second question"
+
+
+def test_an_answer_before_the_question_ends_the_worker(runner: SandboxRunner) -> None:
+    source = (
+        "import os, struct\n"
+        "text = b'{\"arrays\":[],\"ok\":true,\"values\":{\"y\":1.0},\"changed\":[]}'\n"
+        "def f(x):\n    if x == 1.0:\n        os.write(4, struct.pack('<4sIII', b'mint', 3, len(text), 0) + text)\n    return x\n"
+    )
+    assert ask(runner, source, x=2.0).values == {"y": 2.0}
+    answer = ask(runner, source, x=1.0)
+    assert answer.verdict == "crashed"
+
+
+def test_descriptors_and_environment(runner: SandboxRunner) -> None:
+    os.environ["AUTOGRADER_TEST_SECRET"] = "a secret of the judge"
+    assert ask(runner, "def f(x):\n    return x").verdict == ""
+    pid = worker_pid(runner)
+    assert sorted(os.listdir(f"/proc/{pid}/fd"), key=int) == ["0", "1", "2", "3", "4"]
+    assert b"SECRET" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def memory_of(pid: int) -> Iterator[bytes]:
+    """Every readable region of a process's memory."""
+    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in maps:
+            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
+            if match and "[vvar" not in line and "[vsyscall" not in line:
+                start, end = (int(part, 16) for part in match.groups())
+                memory.seek(start)
+                try:
+                    yield memory.read(end - start)
+                except OSError:
+                    continue
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reading another uid's memory needs root")
+def test_no_expected_value_is_in_reach_of_a_worker(baked: Bundle, tmp_path: Path, solution: dict[str, bytes]) -> None:
+    """A canary in the place of expected arrays: nowhere in the worker's or the zygote's memory, nor on the wire."""
+    canary = np.frombuffer(os.urandom(64), np.float64)
+    question = next(question for question in baked.questions if question.name == "rnn_forward")
+    cases = tuple(
+        replace(case, expected={name: np.resize(canary, value.shape) for name, value in case.expected.items()})
+        for case in question.cases
+    )
+    planted = replace(baked, questions=(replace(question, cases=cases),))
+    path = tmp_path / "bundle.npz"
+    bundles.write_file(path, bundles.to_bytes(planted))
+    path.chmod(0o644)
+    read = bundles.read(path)
+    mark = canary.tobytes()[:24]
+    assert mark in bundles.encode(read)[1], "the canary is in the bundle, or this test shows nothing"
+    runner = SandboxRunner("memnet", ())
+    try:
+        runner.open(solution)
+        judge_question(read.questions[0], runner, {})
+        pid = worker_pid(runner)
+        zygote = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        for process in (pid, zygote):
+            assert not any(mark in region for region in memory_of(process))
+        control = b"import numpy as np"
+        assert any(control in region for region in memory_of(pid)), "the search finds what is there"
+        spy = f"def f(x):\n    import io\n    return io.open({str(path)!r}, 'rb').read()"
+        assert ask(runner, spy).verdict == "forbidden"
+    finally:
+        runner.shut_down()
+
+
+def test_a_worker_dies_with_its_zygote(runner: SandboxRunner) -> None:
+    own = SandboxRunner("memnet", ())
+    assert ask(own, "def f(x):\n    return x").verdict == ""
+    pid = worker_pid(own)
+    own._zygotes[False]._child.kill()
+    own._zygotes[False]._child.wait()
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the kernel kills it in its own time
+    assert not Path(f"/proc/{pid}").exists()
+    own.shut_down()
