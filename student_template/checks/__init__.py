@@ -1,0 +1,1 @@
+"""The checks of this assignment: run `python -m checks`."""

@@ -1,0 +1,167 @@
+"""The student's checker: public cases, run in a process of its own, answered like a teaching assistant would.
+
+Stands alone on numpy with the modules beside it; the same code checks here and grades later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib.util
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .bundle import Bundle, BundleError, from_bytes
+from .feedback import question_lines
+from .judge import Property, judge_question
+from .runner import ProcessRunner
+
+# ---------------------------------------------------------------- checking
+
+
+class Checker:
+    """Checks the modules that lie beside the folder of checks."""
+
+    def __init__(self, root: Path, bundle: Bundle, properties: Mapping[str, Property]) -> None:
+        self.root = root
+        self.bundle = bundle
+        self.properties = properties
+        self.runner = ProcessRunner(bundle.package, bundle.torch_modules)
+
+    def read_modules(self) -> None:
+        """Take up the modules as they are now."""
+        folder = self.root / self.bundle.package
+        self.runner.open({path.stem: path.read_bytes() for path in sorted(folder.glob("*.py"))})
+
+    def check(self, name: str) -> dict[str, Any]:
+        """The report on one question."""
+        question = next(question for question in self.bundle.questions if question.name == name)
+        if question.torch and importlib.util.find_spec("torch") is None:
+            function = question.calls[0].partition("=")[2].partition("(")[0].strip()
+            stub = self.runner.is_stub(question.module, function)
+            verdict = "not_implemented" if stub else "unchecked"
+            return {"name": name, "number": question.number, "verdict": verdict, "earned": 0.0, "outputs": [],
+                    "possible": question.points, "cases": []}  # fmt: skip
+        return judge_question(question, self.runner, self.properties)
+
+
+def public_checker() -> Checker:
+    """The checker of the folder that this package lies in. Raises BundleError if its files are damaged."""
+    here = Path(__file__).resolve().parent
+    try:
+        data = (here / "public.npz").read_bytes()
+    except OSError:
+        raise BundleError(f"{here / 'public.npz'} is missing; take the folder checks/ from the zip again") from None
+    properties = importlib.import_module(f"{__package__}.properties").PROPERTIES
+    return Checker(here.parent, from_bytes(data), properties)
+
+
+def load(question: str, case: str) -> dict[str, Any]:
+    """The arrays of a public case by name, inputs and expected outputs, to try a function on by hand."""
+    for baked in public_checker().bundle.questions:
+        for found in baked.cases:
+            if (baked.name, found.name) == (question, case):
+                return {**found.inputs, **found.expected}
+    raise KeyError(f"no public case {case!r} of a question {question!r}")
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m checks [question ...] [--watch]``. Returns 0 if all that was checked is right, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m checks", description="Check your modules on the public cases.")
+    parser.add_argument("questions", nargs="*", metavar="question", help="a question or a module; all if none is named")
+    parser.add_argument("--watch", action="store_true", help="check again whenever a module is saved")
+    options = parser.parse_args(arguments)
+    try:
+        checker = public_checker()
+    except BundleError as error:
+        return _complain(str(error))
+    names = _selection(checker.bundle, options.questions)
+    if isinstance(names, str):
+        return _complain(names)
+    if not (checker.root / checker.bundle.package).is_dir():
+        return _complain(f"there is no folder {checker.bundle.package} in {checker.root}; unzip the assignment again")
+    try:
+        right = _check_and_print(checker, names, detailed=bool(options.questions))
+        while options.watch:
+            _wait_for_save(checker)
+            _print("\n" + "-" * 72 + "\n")
+            right = _check_and_print(checker, names, detailed=bool(options.questions))
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        checker.runner.close()
+    return 0 if right else 1
+
+
+def _complain(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 2
+
+
+def _selection(bundle: Bundle, wanted: Sequence[str]) -> list[str] | str:
+    """The questions that are meant, or what is wrong with the names."""
+    names = [question.name for question in bundle.questions]
+    chosen = []
+    for word in wanted:
+        word = word.removesuffix(".py")
+        fitting = [q.name for q in bundle.questions if word in (q.name, q.module) or word.upper() in (q.number, q.part)]
+        if not fitting:
+            near = difflib.get_close_matches(word, names, 3)
+            also = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names)}"
+            return f"there is no question {word!r}{also}"
+        chosen += fitting
+    return list(dict.fromkeys(chosen)) or names
+
+
+def _check_and_print(checker: Checker, names: Sequence[str], *, detailed: bool) -> bool:
+    bundle = checker.bundle
+    checker.read_modules()
+    _print(f"{bundle.title}, public checks of {bundle.package}/")
+    part, earned, possible, right = "", 0.0, 0.0, True
+    for question in bundle.questions:
+        if question.name not in names:
+            continue
+        if question.part != part:
+            part = question.part
+            _print(f"\n{part}  {bundle.parts.get(part, '')}")
+        report = checker.check(question.name)
+        right = right and report["verdict"] == "passed"
+        earned, possible = earned + report["earned"], possible + report["possible"]
+        for line in question_lines(report, detailed=detailed):
+            _print(line)
+    _print(f"\n{earned:g} of {possible:g} points by the public checks. Grading adds hidden cases of the same kind.")
+    return right
+
+
+def _wait_for_save(checker: Checker) -> None:
+    folder = checker.root / checker.bundle.package
+
+    def state() -> list[tuple[str, int]]:
+        return [(path.name, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.py"))]
+
+    before = state()
+    while True:
+        time.sleep(0.2)
+        try:
+            if state() != before:
+                return
+        except OSError:  # an editor is replacing the file at this very moment
+            continue
+
+
+def _print(text: str) -> None:
+    """Print, in plain letters where the terminal knows no others."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        for mark, plain in (("✓", "ok"), ("✗", "x"), ("·", "-"), ("…", "...")):
+            text = text.replace(mark, plain)
+        text = text.encode(encoding, "replace").decode(encoding)
+    print(text, flush=True)

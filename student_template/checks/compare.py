@@ -1,0 +1,315 @@
+"""Compares one value with what is expected, and says what is wrong in the terms of the question. Imports numpy.
+
+The error of an array is max|got - expected| / max|expected|: norm-wise, for each output array by itself. There are
+three bands: right, right to float32 accuracy (with a warning), wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .question import Spec, shape_text, tuple_text
+from .wire import Opaque
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One value against what is expected. error: scaled by max|expected|, infinite where it cannot be measured.
+
+    findings: sentences, the most telling first. warning: said although the value is right.
+    """
+
+    right: bool
+    error: float
+    findings: tuple[str, ...] = ()
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What messages need to know of a value: its name, axes, the sizes of the case, names of gate blocks."""
+
+    name: str
+    spec: Spec
+    sizes: Mapping[str, int]
+    gates: str = ""
+
+
+# ---------------------------------------------------------------- leaves and arrays
+
+
+def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays and numbers in a value, each with the name that a message calls it by."""
+    if isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from leaves(f"{name}[{index}]", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(f"{name}[{key!r}]", item)
+    else:
+        yield name, value
+
+
+def as_array(value: Any) -> Array | None:
+    """A number, an array, or a nested list of them as one numeric array; None if it is not that."""
+    if isinstance(value, bool | int | float):
+        return np.asarray(value)
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, list | tuple) and value:
+        parts = [as_array(item) for item in value]
+        first = parts[0]
+        if first is not None and all(part is not None and part.shape == first.shape for part in parts):
+            return np.stack([part for part in parts if part is not None])
+    return None
+
+
+def scaled_error(got: Array, expected: Array) -> float:
+    """max|got - expected| / max|expected| for arrays of one shape; infinite where one is nan and the other not."""
+    if expected.size == 0:
+        return 0.0
+    wide = np.result_type(expected, np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.isfinite(expected)
+        if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
+            return float("inf")
+        if not finite.any():
+            return 0.0
+        difference = np.abs(got[finite].astype(wide) - expected[finite].astype(wide)).max()
+        scale = np.abs(expected[finite]).max()
+    return float(difference / scale) if scale > 0 else float(difference)
+
+
+def matches(got: Any, other: Any, bound: float) -> bool:
+    """Whether a value is, to `bound`, another one: used to recognise what a known mistake gives."""
+    mine, theirs = as_array(got), as_array(other)
+    if mine is None or theirs is None:
+        return type(got) is type(other) and mine is None and theirs is None and got == other
+    return mine.shape == theirs.shape and scaled_error(mine, theirs) <= bound
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def compare(setting: Setting, expected: Any, got: Any, bounds: tuple[float, float]) -> Comparison:
+    """Compare one leaf. `bounds`: the largest error of a right value in float64, and in float32."""
+    wanted = np.asarray(expected)
+    given = as_array(got)
+    if given is None:
+        return Comparison(False, float("inf"), (_no_array(setting, wanted, got),))
+    if given.dtype.kind == "c":
+        return Comparison(False, float("inf"), (f"{setting.name} holds complex numbers",))
+    if given.shape != wanted.shape:
+        return Comparison(False, float("inf"), (_shape_finding(setting, wanted, given),))
+    error = scaled_error(given, wanted)
+    warning = f"{setting.name} is a list; return an array" if isinstance(got, list | tuple) else ""
+    if error <= bounds[0]:
+        return Comparison(True, error, warning=warning)
+    if wanted.dtype.kind == "f" and error <= bounds[1]:
+        warning = f"{setting.name} is right to float32 accuracy only; stay in float64"
+        return Comparison(True, error, warning=warning)
+    return Comparison(False, error, tuple(describe(setting, wanted, given, bounds[1])))
+
+
+def _wanted_text(setting: Setting, wanted: Array) -> str:
+    if wanted.ndim == 0:
+        return "a single number"
+    return f"an array of shape {_axes_text(setting, wanted)}"
+
+
+def _axes_text(setting: Setting, wanted: Array) -> str:
+    if setting.spec.kind == "array" and len(setting.spec.axes) == wanted.ndim:
+        sizes = dict(setting.sizes)
+        text = shape_text(setting.spec, sizes)
+        bound = tuple_text(wanted.shape)
+        return text if text.endswith(f"= {bound}") else f"{tuple_text(setting.spec.axes)} = {bound}"
+    return tuple_text(wanted.shape)
+
+
+def _no_array(setting: Setting, wanted: Array, got: Any) -> str:
+    if got is None:
+        return f"{setting.name} is None; expected {_wanted_text(setting, wanted)}. Is a return missing?"
+    if isinstance(got, Opaque):
+        found = got.description if got.description.startswith("an ") else f"a value of type {got.description}"
+    elif isinstance(got, list | tuple):
+        found = f"a {type(got).__name__} of {len(got)} items that do not form an array"
+    else:
+        found = f"a value of type {type(got).__name__}"
+    return f"{setting.name} is {found}; expected {_wanted_text(setting, wanted)}"
+
+
+def _shape_finding(setting: Setting, wanted: Array, given: Array) -> str:
+    wanted_text = "a single number" if wanted.ndim == 0 else _axes_text(setting, wanted)
+    text = f"{setting.name} has shape {tuple_text(given.shape)}; expected {wanted_text}"
+    letters = {size: letter for letter, size in setting.sizes.items() if len(letter) == 1}
+    reading = tuple(letters.get(size, str(size)) for size in given.shape)
+    if given.ndim > 1 and given.shape == wanted.shape[::-1]:
+        return text + ". That is the transpose"
+    if given.size == wanted.size and 1 in given.shape:
+        return text + ". An axis of length 1 is too many: keepdims, or an index that was a slice?"
+    if any(letter.isalpha() for letter in reading) and given.ndim:
+        return text + f". Yours reads {tuple_text(reading)}"
+    return text
+
+
+# ---------------------------------------------------------------- describing what is wrong
+
+
+def describe(setting: Setting, wanted: Array, given: Array, bound: float) -> list[str]:
+    """What is wrong with an array of the right shape: what kind of wrong, where, and one number of it."""
+    name = setting.name
+    if not np.isfinite(given).all() and np.isfinite(wanted).all():
+        bad = np.argwhere(~np.isfinite(given))
+        what = "nan" if np.isnan(given).any() else "inf"
+        if wanted.ndim == 0:
+            return [f"{name} is {what}"]
+        return [f"{name} holds {what} in {len(bad)} of {given.size} places, first at {_place(setting, bad[0])}"]
+    wrong = _wrong_places(wanted, given, bound)
+    findings = [text for text in (_kind(setting, wanted, given, bound), *_where(setting, wrong)) if text]
+    if wanted.ndim == 0:
+        return [*findings, f"{name} is {_number(given[()])}; expected {_number(wanted[()])}"]
+    place = np.argwhere(wrong)[0] if wrong.any() else np.argwhere(given != wanted)[0]
+    index = ", ".join(map(str, place))
+    findings.append(f"{name}[{index}] is {_number(given[tuple(place)])}; expected {_number(wanted[tuple(place)])}")
+    return findings
+
+
+def _wrong_places(wanted: Array, given: Array, bound: float) -> Array:
+    scale = np.abs(wanted).max() if wanted.size else 0.0
+    places: Array = ~(np.abs(given.astype(np.float64) - wanted) <= bound * (scale if scale > 0 else 1.0))
+    return places
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _place(setting: Setting, index: Array) -> str:
+    axes = setting.spec.axes if len(setting.spec.axes) == len(index) else ()
+    if not axes:
+        return "index " + tuple_text(tuple(int(i) for i in index))
+    return ", ".join(f"{axis.lower()} = {i}" for axis, i in zip(axes, index, strict=True))
+
+
+def _kind(setting: Setting, wanted: Array, given: Array, bound: float) -> str:
+    """What the whole array is instead: zeros, a multiple, a transpose, reversed or shifted in time, gates permuted."""
+    name = setting.name
+
+    def like(other: Array) -> bool:
+        return other.shape == given.shape and scaled_error(given, other) <= bound
+
+    if wanted.size > 1 and not given.any():
+        return f"{name} is all zeros"
+    if like(-wanted):
+        return f"{name} has the wrong sign everywhere"
+    ratio = _constant_ratio(wanted, given, bound)
+    if ratio is not None:
+        return f"{name} is {_ratio_text(ratio, setting.sizes)} times what is expected, everywhere"
+    if wanted.ndim == 2 and like(wanted.T):
+        return f"{name} is the transpose of what is expected"
+    axes = setting.spec.axes
+    if "T" in axes and len(axes) == wanted.ndim:
+        found = _in_time(name, wanted, given, axes.index("T"), like, bound)
+        if found:
+            return found
+    return _permuted_gates(setting, wanted, given, bound)
+
+
+def _in_time(name: str, wanted: Array, given: Array, axis: int, like: Any, bound: float) -> str:
+    if like(np.flip(wanted, axis)):
+        return f"{name} is right, but reversed in time"
+    steps = wanted.shape[axis]
+    if steps < 3:
+        return ""
+    early = (np.take(wanted, range(1, steps), axis), np.take(given, range(steps - 1), axis))
+    late = (np.take(wanted, range(steps - 1), axis), np.take(given, range(1, steps), axis))
+    if scaled_error(early[1], early[0]) <= bound:
+        return f"{name} is one step early: its entry t is what is expected at t + 1"
+    if scaled_error(late[1], late[0]) <= bound:
+        return f"{name} is one step late: its entry t is what is expected at t - 1"
+    return ""
+
+
+def _constant_ratio(wanted: Array, given: Array, bound: float) -> float | None:
+    if wanted.dtype.kind != "f" or not wanted.any():
+        return None
+    ratio = float(np.vdot(wanted, given) / np.vdot(wanted, wanted))
+    if abs(ratio) < 1e-12 or not np.isfinite(ratio) or wanted.size < 2:
+        return None
+    return ratio if scaled_error(given, ratio * wanted) <= bound * abs(ratio) else None
+
+
+def _ratio_text(ratio: float, sizes: Mapping[str, int]) -> str:
+    letters = {letter: size for letter, size in sizes.items() if len(letter) == 1 and size > 1}
+    products = {letter: float(size) for letter, size in letters.items()}
+    if {"N", "T"} <= set(letters):
+        products["(N T)"] = float(letters["N"] * letters["T"])
+    for text, value in products.items():
+        if abs(ratio * value - 1) < 1e-6:
+            return f"1/{text} = 1/{value:g}"
+        if abs(ratio / value - 1) < 1e-6:
+            return f"{text} = {value:g}"
+    simple = Fraction(ratio).limit_denominator(12)
+    return str(simple) if abs(float(simple) - ratio) < 1e-6 else f"{ratio:.6g}"
+
+
+def _permuted_gates(setting: Setting, wanted: Array, given: Array, bound: float) -> str:
+    axis = _gate_axis(setting, wanted)
+    if axis is None:
+        return ""
+    count = len(setting.gates)
+    blocks, mine = np.split(wanted, count, axis), np.split(given, count, axis)
+    found = []
+    for block in mine:
+        same = [k for k in range(count) if scaled_error(block, blocks[k]) <= bound]
+        if len(same) != 1:
+            return ""
+        found.append(setting.gates[same[0]])
+    order = ", ".join(setting.gates)
+    return f"the blocks of {setting.name} are right but in the order {', '.join(found)}; here it is {order}"
+
+
+def _gate_axis(setting: Setting, wanted: Array) -> int | None:
+    axes = setting.spec.axes
+    name = f"{len(setting.gates)}H"
+    if not setting.gates or name not in axes or len(axes) != wanted.ndim:
+        return None
+    return axes.index(name)
+
+
+def _where(setting: Setting, wrong: Array) -> list[str]:
+    """Which timesteps, samples and gate blocks are wrong, where that is a part of them."""
+    axes = setting.spec.axes
+    findings = []
+    if len(axes) == wrong.ndim:
+        for letter, word in (("T", "t"), ("N", "sample n")):
+            if letter in axes:
+                other = tuple(i for i in range(wrong.ndim) if axes[i] != letter)
+                findings.append(_part(setting.name, word, np.asarray(wrong.any(axis=other))))
+    axis = _gate_axis(setting, wrong)
+    if axis is not None:
+        blocks = [block.any() for block in np.split(wrong, len(setting.gates), axis)]
+        bad = [gate for gate, is_wrong in zip(setting.gates, blocks, strict=True) if is_wrong]
+        if 0 < len(bad) < len(blocks):
+            findings.append(f"{setting.name} is wrong only in the block{'s'[: len(bad) > 1]} {', '.join(bad)}")
+    return [text for text in findings if text]
+
+
+def _part(name: str, word: str, wrong: Array) -> str:
+    bad, good = np.flatnonzero(wrong), np.flatnonzero(~wrong)
+    if not len(bad):
+        return ""
+    if not len(good):
+        return f"{name} is wrong at every {word}" if len(bad) > 1 else ""
+    if len(bad) <= 2:
+        return f"{name} is wrong only at {word} = {', '.join(map(str, bad))}"
+    if len(good) <= 2:
+        return f"{name} is right only at {word} = {', '.join(map(str, good))}"
+    return f"{name} is first wrong at {word} = {bad[0]}"

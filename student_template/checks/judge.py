@@ -1,0 +1,272 @@
+"""Gives verdicts and points: asks a runner, compares, names the mistake. Imports numpy and its sister modules.
+
+It never unpickles, evaluates or imports anything that a submission wrote. What it returns is plain data, and the
+same submission judged with the same bundle gives the same data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .bundle import BakedCase, BakedQuestion
+from .compare import Comparison, Setting, compare, leaves, matches
+from .question import Spec, parse_spec
+from .runner import Answer, Runner, clean
+
+# From worst to best; a question's verdict is the worst of its cases'.
+ORDER = (
+    "grader_error", "forbidden", "over_memory", "timed_out", "crashed", "missing", "not_implemented", "wrong", "passed",
+)  # fmt: skip
+# A case that ended so is not followed by others: they would end the same, and each would take its time.
+FINAL = ("over_memory", "timed_out", "missing", "not_implemented")
+
+# A property function gets the answers by name and the arrays that the judge alone has. It returns, for each of the
+# question's outputs, "" where the property holds and a sentence for the student where it does not.
+Property = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One case. `comparisons`: by leaf; `answer`: what the worker gave."""
+
+    case: BakedCase
+    verdict: str
+    text: str = ""
+    trace: str = ""
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)  # leaf -> output of the question
+    answer: Answer = field(default_factory=Answer)
+
+    def wrong_outputs(self, outputs: Iterable[str]) -> set[str]:
+        """The question's outputs that this case takes points from."""
+        if self.verdict == "passed":
+            return set()
+        if self.verdict != "wrong" or not self.comparisons:
+            return set(outputs)
+        return {self.owners[leaf] for leaf, comparison in self.comparisons.items() if not comparison.right}
+
+
+def judge_question(question: BakedQuestion, runner: Runner, properties: Mapping[str, Property]) -> dict[str, Any]:
+    """Run all cases of a question and judge them. Returns the question's part of a record."""
+    run = QuestionRun(question, runner, properties)
+    for case in question.cases:
+        run.run(case)
+    return run.report()
+
+
+class QuestionRun:
+    """A question under way: its cases are run one by one, within the question's deadline."""
+
+    def __init__(self, question: BakedQuestion, runner: Runner, properties: Mapping[str, Property]) -> None:
+        self.question = question
+        self.outcomes: list[Outcome] = []
+        self._runner = runner
+        self._properties = properties
+        self._left = question.seconds
+
+    def run(self, case: BakedCase) -> Outcome:
+        """Run one case and judge it. After an end such as a missing function, later cases are not run."""
+        last = self.outcomes[-1] if self.outcomes else None
+        if last is None and self.question.torch and self._runner.is_stub(self.question.module, self._function()):
+            outcome = Outcome(case, "not_implemented")
+        elif last is not None and (last.verdict in FINAL or last.answer.ended):
+            text = "not run, after what happened in the case before"
+            outcome = Outcome(case, last.verdict, text, answer=last.answer)
+        else:
+            outcome = self._ask(case)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def _function(self) -> str:
+        return self.question.calls[0].partition("=")[2].partition("(")[0].strip()
+
+    def _ask(self, case: BakedCase) -> Outcome:
+        question = self.question
+        begun = time.monotonic()
+        answer, waited = self._runner.ask(
+            question.module, case.calls or question.calls, case.inputs, case.returns,
+            layouts=case.layouts, torch=question.torch, deadline=begun + self._left,
+        )  # fmt: skip
+        self._left -= time.monotonic() - begun - waited
+        if answer.verdict == "timed_out":
+            text = f"{answer.text} ({question.seconds:g} seconds for all cases of the question)"
+            return Outcome(case, answer.verdict, text, answer=answer)
+        if answer.verdict:
+            return Outcome(case, answer.verdict, answer.text, answer.trace, answer=answer)
+        try:
+            comparisons, owners = _judge_values(question, case, answer, self._properties)
+        except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
+            return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
+        verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
+        return Outcome(case, verdict, comparisons=comparisons, owners=owners, answer=answer)
+
+    def report(self, outcomes: Sequence[Outcome] | None = None) -> dict[str, Any]:
+        """The question's part of a record, from all outcomes or from some."""
+        return _report(self.question, self.outcomes if outcomes is None else outcomes)
+
+
+def owner(name: str, outputs: Iterable[str]) -> str:
+    """The output that a value of a case counts for: ``h_later`` counts for ``h``, ``h_last`` for ``h_last``."""
+    fitting = [output for output in outputs if name == output or name.startswith(output + "_")]
+    if not fitting:
+        raise ValueError(f"value {name} belongs to no output of the question")
+    return max(fitting, key=len)
+
+
+def _judge_values(
+    question: BakedQuestion, case: BakedCase, answer: Answer, properties: Mapping[str, Property]
+) -> tuple[dict[str, Comparison], dict[str, str]]:
+    if case.verdict:
+        found = properties[case.verdict](answer.values, {**case.inputs, **case.evidence})
+        comparisons = {
+            name: Comparison(not text, 0.0 if not text else float("inf"), (clean(text),) if text else ())
+            for name, text in found.items()
+        }
+        return comparisons, {name: owner(name, question.outputs) for name in found}
+    comparisons, owners = {}, {}
+    for name, expected in case.expected.items():
+        output = owner(name, question.outputs)
+        for leaf, comparison in _compare_value(question, case, name, output, expected, answer.values[name]):
+            comparisons[leaf] = comparison
+            owners[leaf] = output
+    return comparisons, owners
+
+
+def _compare_value(
+    question: BakedQuestion, case: BakedCase, name: str, output: str, expected: Any, got: Any
+) -> Iterable[tuple[str, Comparison]]:
+    spec = parse_spec(question.outputs[output])
+    parts = dict(leaves(name, expected))
+    values = dict(leaves(name, got)) if isinstance(expected, list | tuple | dict) else {name: got}
+    if set(parts) - set(values):
+        kind = "list" if isinstance(expected, list | tuple) else "dict"
+        text = f"{name} does not have the parts of a {kind} of {len(parts)}: {', '.join(parts)}"
+        yield name, Comparison(False, float("inf"), (text,))
+        return
+    for index, (leaf, wanted) in enumerate(parts.items()):
+        item = spec.items[index] if spec.kind == "list" and index < len(spec.items) else spec
+        item = item if item.kind != "list" else Spec("any")
+        setting = Setting(leaf, item, case.sizes, question.gates)
+        yield leaf, compare(setting, wanted, values[leaf], case.tolerances[leaf])
+
+
+# ---------------------------------------------------------------- naming the mistake
+
+
+def name_mistakes(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """For each leaf that is wrong, the one known mistake that explains it in every case that was compared.
+
+    A mistake explains a leaf if the student's value is the mistake's wherever both were computed, and the right
+    one where the mistake gives the right one. If several do, those that explain the most leaves stay; if they do
+    not all mean the same, none is named: a wrong name is worse than none.
+    """
+    compared = [outcome for outcome in outcomes if outcome.comparisons and not outcome.case.verdict]
+    wrong = {leaf for o in compared for leaf, comparison in o.comparisons.items() if not comparison.right}
+    candidates: dict[str, set[str]] = {}
+    for leaf in wrong:
+        sets = [_explaining(outcome, leaf) for outcome in compared if leaf in outcome.comparisons]
+        candidates[leaf] = set.intersection(*sets) if sets else set()
+    reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}
+    named = {}
+    for leaf, found in candidates.items():
+        best = max((reach[name] for name in found), default=0)
+        kept = sorted(name for name in found if reach[name] == best)
+        if kept:
+            named[leaf] = "|".join(kept)
+    return named
+
+
+def _explaining(outcome: Outcome, leaf: str) -> set[str]:
+    case, comparison = outcome.case, outcome.comparisons[leaf]
+    names = set()
+    got = _leaf_of(outcome.answer.values, leaf)
+    bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
+    for mistake, values in case.mistakes.items():
+        there = _leaf_of(values, leaf)
+        if there is _ABSENT:
+            if comparison.right:
+                names.add(mistake)
+        elif not comparison.right and there is not None and matches(got, there, bound):
+            names.add(mistake)
+    return names
+
+
+_ABSENT = object()
+
+
+def _leaf_of(values: Mapping[str, Any], leaf: str) -> Any:
+    for name, value in values.items():
+        if name == leaf:
+            return value
+        if leaf.startswith(name + "["):
+            return dict(leaves(name, value)).get(leaf, _ABSENT)
+    return _ABSENT
+
+
+def _hint(question: BakedQuestion, named: str) -> tuple[str, str]:
+    """The mistake and hint for names joined by "|": none if their hints differ."""
+    names = named.split("|") if named else []
+    hints = {question.hints[name] for name in names}
+    return (names[0], hints.pop()) if len(hints) == 1 else ("", "")
+
+
+# ---------------------------------------------------------------- the record's part
+
+
+def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    credits = {
+        output: max(0.0, 1.0 - sum(o.case.costs for o in outcomes if output in o.wrong_outputs(question.outputs)))
+        for output in question.outputs
+    }
+    share = question.points / len(credits)
+    verdict = min((outcome.verdict for outcome in outcomes), key=ORDER.index)
+    # What an edge case has to say is no news where the plain cases already fail.
+    plain_fails = any(o.case.costs == 1.0 and o.verdict != "passed" for o in outcomes)
+    everything = name_mistakes(outcomes)
+    public = name_mistakes([outcome for outcome in outcomes if not outcome.case.hidden])
+    return {
+        "name": question.name,
+        "number": question.number,
+        "module": question.module,
+        "verdict": verdict,
+        "earned": round(share * sum(credits.values()), 2),
+        "possible": question.points,
+        "outputs": [
+            {"name": name, "earned": round(share * credit, 4), "possible": round(share, 4)}
+            for name, credit in credits.items()
+        ],
+        "cases": [
+            _case_report(question, outcome, everything if outcome.case.hidden else public, plain_fails)
+            for outcome in outcomes
+        ],
+    }
+
+
+def _case_report(
+    question: BakedQuestion, outcome: Outcome, named: Mapping[str, str], plain_fails: bool
+) -> dict[str, Any]:
+    case = outcome.case
+    values = []
+    for leaf, comparison in outcome.comparisons.items():
+        mistake, hint = _hint(question, named.get(leaf, "")) if not comparison.right else ("", "")
+        entry = {"name": leaf, "right": comparison.right, "findings": list(comparison.findings)}
+        values.append({**entry, "mistake": mistake, "hint": hint})
+    warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
+    if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
+        changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
+        warnings.append(f"changes its input in place: {changed}. Work on a copy; no points are lost")
+    silent = plain_fails or any(value["hint"] for value in values)
+    return {
+        "name": case.name,
+        "hidden": case.hidden,
+        "plain": case.costs == 1.0,
+        "verdict": outcome.verdict,
+        "text": clean(outcome.text),
+        "trace": clean(outcome.trace, 4000),
+        "hint": case.hint if outcome.verdict in ("wrong", "crashed") and not silent else "",
+        "values": values,
+        "warnings": warnings,
+    }

@@ -1,0 +1,195 @@
+"""Property functions: verdicts where there is more than one right answer. Numpy only; students' checks have it too.
+
+Each takes the answers by name and the arrays that the judge alone has, and returns, for each of the question's
+outputs, "" if the property holds, else a sentence for the student.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Values = Mapping[str, Any]
+TOLD_APART = 1e-6  # states closer than this are the same to a model in float32
+MOST_TOKENS = 10_000
+
+
+# ---------------------------------------------------------------- A1
+
+
+def same_bag_pair(answers: Values, evidence: Values) -> dict[str, str]:
+    """The same multiset of tokens in two orders, which a recurrent state tells apart."""
+    return {"pair": _same_bag(answers["a"], answers["b"], evidence)}
+
+
+def _same_bag(first: Any, second: Any, evidence: Values) -> str:
+    arrays = {}
+    for name, value in (("a", first), ("b", second)):
+        array = np.asarray(value) if isinstance(value, np.ndarray | list | tuple) else None
+        if array is None or array.dtype.kind not in "iu" or array.ndim != 1 or not 0 < array.size <= MOST_TOKENS:
+            return f"{name} is not a sequence of integer tokens: expected an int array of shape (T,)"
+        arrays[name] = array
+    a, b = arrays["a"], arrays["b"]
+    if len(a) != len(b):
+        return f"a has {len(a)} tokens and b has {len(b)}; as bags they differ already"
+    if not np.array_equal(np.sort(a), np.sort(b)):
+        token = next(token for token in np.concatenate([a, b]) if (a == token).sum() != (b == token).sum())
+        return f"token {token} stands {(a == token).sum()} times in a and {(b == token).sum()} times in b"
+    if np.array_equal(a, b):
+        return "a and b are the same sequence; the bags must be equal, the orders must not"
+    tokens = np.unique(a)
+    if len(tokens) > len(evidence["embedding"]):
+        return f"{len(tokens)} different tokens are more than this check has; {len(evidence['embedding'])} do"
+    codes = [_summary(np.searchsorted(tokens, sequence), evidence) for sequence in (a, b)]
+    gap = np.abs(codes[0] - codes[1]).max()
+    if gap < TOLD_APART:
+        return f"a recurrent state ends {gap:.1g} apart on a and b: their difference is forgotten before the end"
+    return ""
+
+
+def _summary(tokens: Any, evidence: Values) -> Any:
+    """A running summary of our own: turn the state, add the token's vector, keep the length at one."""
+    state = np.zeros(len(evidence["turn"]))
+    for token in tokens:
+        state = evidence["turn"] @ (0.7 * state) + evidence["embedding"][token]
+        state /= np.sqrt(state @ state)
+    return state
+
+
+# ---------------------------------------------------------------- A2
+
+
+def first_word_sentences(answers: Values, evidence: Values) -> dict[str, str]:
+    """Sentences whose last word needs the first: the middle alone leaves it open, first and middle fix it."""
+    return {"sentences": _sentences(answers["sentences"])}
+
+
+def _sentences(value: Any) -> str:
+    if not isinstance(value, list | tuple) or not all(isinstance(line, str) for line in value):
+        return "expected a list of sentences, each a str"
+    split = [re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", line.casefold()) for line in value]
+    if len(split) < 2:
+        return f"there are {len(split)} sentences; the last word can only depend on the first if there are two or more"
+    for line, words in zip(value, split, strict=True):
+        if len(words) < 4:
+            return f"{line!r} has {len(words)} words; at least four are needed, so that something stands between"
+        if words[-1] in words[1:-1]:
+            return f"{line!r}: the ending {words[-1]!r} already stands in the middle, where a short memory finds it"
+    return _endings(split)
+
+
+def _endings(split: list[list[str]]) -> str:
+    """Whether the middle leaves the ending open, and the first word fixes it."""
+    endings: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for words in split:
+        endings[tuple(words[1:-1])][words[0]].add(words[-1])
+    for middle, by_first in endings.items():
+        text = " ".join(middle)
+        for first, last in by_first.items():
+            if len(last) > 1:
+                both = " or ".join(sorted(last))
+                return f"'{first} {text} ...' ends in {both}: the first word does not fix the ending"
+        if len(set().union(*by_first.values())) < 2:
+            return f"'... {text} ...' always has the same ending: a model that forgot the first word still gets it"
+    return ""
+
+
+# ---------------------------------------------------------------- D1
+
+
+def jacobian_moves_states(answers: Values, evidence: Values) -> dict[str, str]:
+    """A Jacobian, applied to a small change of the state before, is the change of the state after."""
+    J, moved = answers["J"], evidence["moved"]
+    if not isinstance(J, np.ndarray) or J.shape != (*moved.shape, moved.shape[1]) or J.dtype.kind != "f":
+        return {"J": "J has not the shape (N, H, H) of floats, so it cannot be held against a moved state"}
+    predicted = np.einsum("nij,nj->ni", J.astype(float), evidence["nudge"])
+    scale = np.abs(moved).max()
+    with np.errstate(invalid="ignore"):
+        error = np.abs(predicted - moved).max() / scale
+    if error <= 1e-4:  # central differences of size 1e-4 are good to 1e-8, float32 answers to 1e-6
+        return {"J": ""}
+    return {"J": f"moving h_prev a little moves h_t by up to {scale:.3g}; J predicts that with an error of {error:.1%}"}
+
+
+# ---------------------------------------------------------------- F2
+
+STATE_AXES = {
+    "weight_ih_l0": ("W_xh", "(H, D)"), "weight_hh_l0": ("W_hh", "(H, H)"),
+    "bias_ih_l0": ("b", "(H,)"), "bias_hh_l0": ("b", "(H,)"),
+}  # fmt: skip
+NEAR = 1e-6  # tensors in float32 are as good as any
+
+
+def loads_into_torch(answers: Values, evidence: Values) -> dict[str, str]:
+    """A state dict that a one-layer nn.RNN loads, and with which its states are those of our cell."""
+    return {"state": _state_keys(answers["state"]) or _state_values(answers["state"], evidence)}
+
+
+def _state_keys(state: Any) -> str:
+    if not isinstance(state, Mapping):
+        return f"state is {_kind(state)}; expected a dict of four tensors: {', '.join(STATE_AXES)}"
+    missing = ", ".join(name for name in STATE_AXES if name not in state)
+    extra = ", ".join([repr(name)[:40] for name in state if not isinstance(name, str) or name not in STATE_AXES][:4])
+    if missing and extra:
+        return f"state lacks {missing}, and has {extra}, which nn.RNN does not know"
+    if missing:
+        return f"state lacks {missing}"
+    return f"state has {extra}, which nn.RNN does not know; it takes {', '.join(STATE_AXES)}" if extra else ""
+
+
+def _state_values(state: Mapping[str, Any], evidence: Values) -> str:
+    for name, (ours, axes) in STATE_AXES.items():
+        text = _state_shape(name, state[name], axes, evidence[ours])
+        if text:
+            return text
+    for name in ("weight_ih_l0", "weight_hh_l0"):
+        ours = STATE_AXES[name][0]
+        if not _near(state[name], evidence[ours]):
+            if _near(state[name].T, evidence[ours]):
+                return f"{name} is the transpose of {ours}; torch stores (out, in), as {ours} does"
+            return f"{name} is not {ours}: torch multiplies {'x[t]' if ours == 'W_xh' else 'h[t-1]'} by it"
+    with np.errstate(all="ignore"):
+        both, b = state["bias_ih_l0"].astype(np.float64) + state["bias_hh_l0"], evidence["b"]
+    if _near(both, b):
+        return ""
+    said = "torch adds bias_ih_l0 and bias_hh_l0; here they add up to"
+    if _near(both, 2 * b):
+        return f"{said} 2 b: each of them holds the whole b"
+    if not both.any():
+        return f"{said} zero, and b is lost"
+    return f"{said} {both[0]:.4g} for the first unit, where b is {b[0]:.4g}"
+
+
+def _state_shape(name: str, value: Any, axes: str, ours: Any) -> str:
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return f"{name} is {_kind(value)}; expected a tensor of floats of shape {axes} = {ours.shape}"
+    if value.shape == ours.shape:
+        return "" if np.isfinite(value).all() else f"{name} holds nan or inf"
+    transposed = ". That is the transpose" if value.ndim == 2 and value.T.shape == ours.shape else ""
+    return f"{name} has shape {value.shape}; expected {axes} = {ours.shape}{transposed}"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    return f"of type {getattr(value, 'description', type(value).__name__)}"
+
+
+def _near(value: Any, other: Any) -> bool:
+    if value.shape != other.shape:
+        return False
+    with np.errstate(all="ignore"):
+        gap = np.abs(value.astype(np.float64) - other).max()
+    return bool(gap <= NEAR * np.abs(other).max())
+
+
+PROPERTIES = {
+    "same_bag_pair": same_bag_pair,
+    "first_word_sentences": first_word_sentences,
+    "jacobian_moves_states": jacobian_moves_states,
+    "loads_into_torch": loads_into_torch,
+}

@@ -1,0 +1,307 @@
+"""The judge's end of the wire: asks a worker, keeps the deadline, replaces a dead worker. Imports numpy and wire.
+
+`ProcessRunner` starts a plain child process and works on every operating system; it is what students use on
+their own machine. The confined worker of `sandbox` is a `Runner` with other processes behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from .wire import Caps, Message, WireError, Writer, pack, read_message
+
+OUTPUT_CAP = 1 << 20  # bytes of standard output and error that a submission may print
+LOAD_SECONDS = 20.0  # for a worker to start; torch takes its time
+
+
+class Died(Exception):
+    """The worker is gone, or broke the rules; `reason` is what a student is told."""
+
+    def __init__(self, reason: str, verdict: str = "crashed") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.verdict = verdict
+
+
+class DeadlinePassed(Exception):
+    """The worker has not answered in time."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one case. verdict: "" when values came, else a verdict with its text.
+
+    values: by output name. changed: inputs that the code changed in place. trace: lines of the student's code.
+    ended: the worker did not survive it.
+    """
+
+    verdict: str = ""
+    text: str = ""
+    trace: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    ended: bool = False
+
+
+class Process(Protocol):
+    """A worker process. `read` returns exactly `count` bytes; it raises Died or DeadlinePassed, as does `write`."""
+
+    def write(self, data: bytes, deadline: float) -> None: ...
+    def read(self, count: int, deadline: float) -> bytes: ...
+    def close(self) -> None: ...
+    def output(self) -> str: ...
+
+
+# The kinds of failure that a worker reports, and the verdict that each deserves.
+VERDICTS = {
+    "missing": "missing", "not_implemented": "not_implemented", "forbidden": "forbidden",
+    "memory": "over_memory", "count": "wrong", "raised": "crashed",
+}  # fmt: skip
+
+
+class Runner:
+    """Runs the calls of one submission at a time; a fresh worker after each death."""
+
+    def __init__(self, package: str, torch_modules: Sequence[str]) -> None:
+        self.package = package
+        self.torch_modules = tuple(torch_modules)
+        self._sources: Mapping[str, bytes] = {}
+        self._processes: dict[bool, Process] = {}
+        self._sequence: dict[bool, int] = {}
+        self._imported: set[tuple[bool, str]] = set()
+        self._lost: dict[str, Answer] = {}
+        self._printed: list[str] = []
+
+    def start(self, torch: bool) -> Process:
+        """Start a worker, with torch or without."""
+        raise NotImplementedError
+
+    def open(self, sources: Mapping[str, bytes]) -> None:
+        """Take up a submission: its modules by name. Workers start when they are needed."""
+        self.close()
+        self._sources = sources
+        self._printed = []
+        self._lost = {}
+
+    def close(self) -> None:
+        """End the workers of this submission."""
+        for torch in list(self._processes):
+            self._drop(torch)
+
+    def printed(self) -> str:
+        """What the submission has printed since `open`."""
+        return "".join([*self._printed, *(process.output() for process in self._processes.values())])
+
+    def is_stub(self, module: str, function: str) -> bool:
+        """Whether a function is as the template has it; asked of the numpy worker, which runs nothing for it."""
+        if module not in self._sources:
+            return False
+        try:
+            if False not in self._processes:
+                self._load(False)
+            reply = self._send(False, {"op": "outline", "module": module}, Writer(), time.monotonic() + 5)
+        except (Died, DeadlinePassed, WireError):
+            self._drop(False)
+            return False
+        return function in reply.content.get("stubs", ())
+
+    def ask(
+        self,
+        module: str,
+        calls: Sequence[str],
+        inputs: Mapping[str, Any],
+        returns: Sequence[str],
+        *,
+        layouts: Mapping[str, str],
+        torch: bool = False,
+        deadline: float,
+    ) -> tuple[Answer, float]:
+        """Run calls in the worker. Never raises for what a submission does.
+
+        Returns the answer, and the seconds that were not the student's: those in which a worker started. The
+        deadline is moved by them.
+        """
+        if module in self._lost:
+            return self._lost[module], 0.0
+        writer = Writer(1 << 30)
+        request = {
+            "op": "ask", "module": module, "calls": list(calls), "returns": list(returns), "layouts": dict(layouts),
+            "inputs": {name: writer.value(value) for name, value in inputs.items()},
+        }  # fmt: skip
+        loaded, waited = False, 0.0
+        try:
+            if torch not in self._processes:
+                begun = time.monotonic()
+                self._load(torch)
+                waited = time.monotonic() - begun
+                deadline += waited
+            if (torch, module) not in self._imported:
+                self._send(torch, {"op": "import", "module": module}, Writer(), deadline)
+                self._imported.add((torch, module))
+            loaded = True
+            return _answer(self._send(torch, request, writer, deadline), returns), waited
+        except DeadlinePassed:
+            answer = Answer("timed_out", "not finished in time", ended=True)
+        except Died as death:
+            answer = Answer(death.verdict, death.reason, ended=True)
+        except WireError as error:
+            answer = Answer("crashed", f"the code interfered with the grader's connection: {error}", ended=True)
+        self._drop(torch)
+        if not loaded:  # a module that hangs or dies while it is imported would do so for each of its questions
+            self._lost[module] = replace(answer, text=f"{answer.text}, while {module}.py was being imported")
+            answer = self._lost[module]
+        return answer, waited
+
+    def _load(self, torch: bool) -> None:
+        self._processes[torch] = self.start(torch)
+        self._sequence[torch] = 0
+        writer = Writer(1 << 30)
+        arrays = {name: np.frombuffer(source, np.uint8) for name, source in self._sources.items()}
+        request = {"op": "load", "package": self.package, "torch_modules": self.torch_modules,
+                   "sources": writer.value(arrays)}  # fmt: skip
+        self._send(torch, request, writer, time.monotonic() + LOAD_SECONDS)
+
+    def _send(self, torch: bool, request: Mapping[str, Any], writer: Writer, deadline: float) -> Message:
+        process, sequence = self._processes[torch], self._sequence[torch]
+        self._sequence[torch] += 1
+        process.write(pack(sequence, request, writer), deadline)
+        return read_message(lambda count: process.read(count, deadline), sequence, Caps())
+
+    def _drop(self, torch: bool) -> None:
+        process = self._processes.pop(torch, None)
+        self._imported = {key for key in self._imported if key[0] is not torch}
+        if process is not None:
+            process.close()
+            self._printed.append(process.output())
+
+
+def _answer(reply: Message, returns: Sequence[str]) -> Answer:
+    """What a reply says, with everything in it checked. Raises WireError."""
+    content = reply.content
+    if content.get("ok") is True:
+        values, changed = content.get("values"), content.get("changed")
+        if not isinstance(values, dict) or set(values) != set(returns) or not isinstance(changed, list):
+            raise WireError("an answer that lacks what was asked")
+        names = tuple(name for name in changed if isinstance(name, str))
+        return Answer(values={name: reply.value(values[name]) for name in returns}, changed=names)
+    verdict = VERDICTS.get(str(content.get("kind")))
+    if verdict is None:
+        raise WireError("an answer of unknown kind")
+    return Answer(verdict, clean(content.get("text")), clean(content.get("trace"), 4000))
+
+
+def clean(text: object, most: int = 1000) -> str:
+    """Text that a submission wrote, fit to be shown: capped, without control, bidi or address characters."""
+    import re
+
+    if not isinstance(text, str):
+        return ""
+    text = text[: most + 1]
+    kept = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text if c != "\r")
+    kept = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", kept)
+    return kept if len(kept) <= most else kept[:most] + "…"
+
+
+# ---------------------------------------------------------------- a plain child process
+
+
+class ProcessRunner(Runner):
+    """Workers are plain child processes of this Python: a deadline and the wire, but no confinement."""
+
+    def start(self, torch: bool) -> Process:
+        """Start a child that serves on its standard streams."""
+        return ChildProcess(torch)
+
+
+class ChildProcess:
+    """A child of this Python, read by a thread so that a deadline works on every operating system."""
+
+    def __init__(self, torch: bool) -> None:
+        root, package = Path(__file__).resolve().parent.parent, __package__
+        program = (
+            f"import sys; sys.path[0] = {str(root)!r}; "  # in place of the working directory
+            f"from {package}.worker import main; del sys.path[0]; main({torch})"
+        )
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
+        self._child = subprocess.Popen(
+            [sys.executable, "-s", "-c", program],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            env={**kept, **threads, "PYTHONHASHSEED": "0"},
+        )  # fmt: skip
+        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._rest = b""
+        self._output = bytearray()
+        self._threads = [
+            threading.Thread(target=self._pump_replies, daemon=True),
+            threading.Thread(target=self._pump_output, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _pump_replies(self) -> None:
+        assert self._child.stdout is not None
+        while chunk := os.read(self._child.stdout.fileno(), 1 << 20):
+            self._chunks.put(chunk)
+        self._chunks.put(b"")
+
+    def _pump_output(self) -> None:
+        assert self._child.stderr is not None
+        while chunk := os.read(self._child.stderr.fileno(), 1 << 16):
+            self._output += chunk[: OUTPUT_CAP + 1 - len(self._output)]
+            if len(self._output) > OUTPUT_CAP:
+                self._child.kill()
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Send bytes; a worker reads as soon as it has answered, so this does not wait long."""
+        assert self._child.stdin is not None
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._child.stdin.fileno(), view) :]
+        except OSError:
+            raise Died(self._reason()) from None
+
+    def read(self, count: int, deadline: float) -> bytes:
+        """Exactly `count` bytes."""
+        while len(self._rest) < count:
+            try:
+                chunk = self._chunks.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise DeadlinePassed from None
+            if not chunk:
+                raise Died(self._reason())
+            self._rest += chunk
+        data, self._rest = self._rest[:count], self._rest[count:]
+        return data
+
+    def _reason(self) -> str:
+        status = self._child.wait()
+        if len(self._output) > OUTPUT_CAP:
+            return f"the code printed more than {OUTPUT_CAP >> 20} MB and was stopped"
+        return f"the code ended its own process (exit status {status})"
+
+    def close(self) -> None:
+        """Kill the child and let go of its pipes."""
+        self._child.kill()
+        self._child.wait()
+        for thread in self._threads:
+            thread.join(timeout=1)
+        for stream in (self._child.stdin, self._child.stdout, self._child.stderr):
+            if stream is not None:
+                stream.close()
+
+    def output(self) -> str:
+        """What the code has printed so far."""
+        return self._output[:OUTPUT_CAP].decode("utf-8", "replace")

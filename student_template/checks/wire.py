@@ -1,0 +1,199 @@
+"""The data-only wire between judge and worker: values as a JSON skeleton and raw bytes. Imports numpy only.
+
+A message is a header of 16 bytes (magic, sequence number, length of the JSON, length of the bytes), the JSON,
+and the bytes of its arrays one after the other. Nothing is ever unpickled or evaluated; what arrives from a
+worker is checked number by number before anything is allocated for it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MAGIC = b"mint"
+HEADER = struct.Struct("<4sIII")
+# float16 to complex128, both signs of integers, bool: fourteen types, and no object among them.
+DTYPES = ("<f2", "<f4", "<f8", "|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<c8", "<c16")
+
+
+class WireError(Exception):
+    """A message breaks the rules of the wire."""
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A value that the wire does not carry; `description` is the sender's word for it."""
+
+    description: str
+
+
+@dataclass(frozen=True)
+class Caps:
+    """The most that a reader takes. json, body: bytes. items: values in a message. depth: nesting."""
+
+    json: int = 1 << 20
+    body: int = 64 << 20
+    items: int = 20_000
+    depth: int = 8
+
+
+TRUSTED = Caps(json=1 << 29, body=1 << 30, items=10_000_000, depth=32)
+
+
+# ---------------------------------------------------------------- writing
+
+
+class Writer:
+    """Collects arrays while values become skeletons."""
+
+    def __init__(self, body_cap: int = Caps.body) -> None:
+        self.table: list[list[Any]] = []
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.body_cap = body_cap
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """The skeleton of a value: numbers, text, None, lists, tuples, string-keyed mappings, arrays."""
+        if value is None or isinstance(value, bool | str):
+            return value
+        if type(value) is int:
+            return value if abs(value) < 1 << 63 else {"x": "an int of more than 64 bits"}
+        if type(value) is float:
+            return value
+        if isinstance(value, np.ndarray | np.generic):
+            return self.array(np.asarray(value))
+        if depth < Caps.depth - 1:
+            if isinstance(value, list | tuple):
+                tag = "t" if isinstance(value, tuple) else "l"
+                return {tag: [self.value(item, depth + 1) for item in value]}
+            if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+                return {"d": [[key, self.value(item, depth + 1)] for key, item in value.items()]}
+        if isinstance(value, Opaque):
+            return {"x": value.description}
+        return {"x": type(value).__name__}
+
+    def array(self, array: np.ndarray[Any, Any], layout: str = "C") -> Any:
+        """The skeleton of an array; its bytes go to the body."""
+        shape = "(" + ", ".join(map(str, array.shape)) + ")"
+        kind = array.dtype.newbyteorder("<").str
+        if kind not in DTYPES:
+            return {"x": f"an array of dtype {array.dtype} and shape {shape}"}
+        if self.size + array.nbytes > self.body_cap:
+            return {"x": f"an array of shape {shape}, which is more than {self.body_cap >> 20} MB in all"}
+        data = np.ascontiguousarray(array, dtype=kind).tobytes()
+        self.table.append([kind, list(array.shape), layout])
+        self.chunks.append(data)
+        self.size += len(data)
+        return {"a": len(self.table) - 1}
+
+
+def pack(sequence: int, message: Mapping[str, Any], writer: Writer) -> bytes:
+    """A whole message as bytes. `message` is JSON-able and holds skeletons that `writer` made."""
+    text = json.dumps({**message, "arrays": writer.table}, separators=(",", ":")).encode("utf-8", "replace")
+    body = b"".join(writer.chunks)
+    return HEADER.pack(MAGIC, sequence, len(text), len(body)) + text + body
+
+
+# ---------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that was read: its JSON, and its arrays, which are read-only views of one private copy."""
+
+    content: Mapping[str, Any]
+    arrays: tuple[np.ndarray[Any, Any], ...]
+    layouts: tuple[str, ...]
+    caps: Caps
+
+    def value(self, skeleton: Any) -> Any:
+        """The value behind a skeleton. Raises WireError."""
+        return _Reader(self).value(skeleton, 0)
+
+
+def read_message(read: Callable[[int], bytes], sequence: int, caps: Caps) -> Message:
+    """Read one message by `read(n) -> exactly n bytes`. Raises WireError, and whatever `read` raises."""
+    magic, number, json_size, body_size = HEADER.unpack(read(HEADER.size))
+    if magic != MAGIC or number != sequence:
+        raise WireError("a reply out of turn")
+    if json_size > caps.json or body_size > caps.body:
+        raise WireError(f"a reply of {(json_size + body_size) >> 20} MB, which is more than the wire carries")
+    return parse_message(read(json_size), read(body_size), caps)
+
+
+def parse_message(text: bytes, body: bytes, caps: Caps) -> Message:
+    """Check the JSON and cut the arrays out of the body. Raises WireError."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise WireError("a reply that is not JSON") from None
+    if not isinstance(content, dict) or not isinstance(content.get("arrays"), list):
+        raise WireError("a reply without its table of arrays")
+    arrays, layouts, offset = [], [], 0
+    if len(content["arrays"]) > caps.items:
+        raise WireError("a reply with too many arrays")
+    for entry in content["arrays"]:
+        dtype, shape, layout, size = _check_entry(entry, len(body) - offset)
+        arrays.append(np.frombuffer(body, dtype, math.prod(shape), offset).reshape(shape))
+        layouts.append(layout)
+        offset += size
+    if offset != len(body):
+        raise WireError("a reply with bytes that belong to no array")
+    return Message(content, tuple(arrays), tuple(layouts), caps)
+
+
+def _check_entry(entry: Any, left: int) -> tuple[np.dtype[Any], tuple[int, ...], str, int]:
+    """One line of the table of arrays: known dtype, sane shape, and no more bytes than are left."""
+    if not (isinstance(entry, list) and len(entry) == 3 and entry[0] in DTYPES and isinstance(entry[2], str)):
+        raise WireError("an array of unknown type")
+    dtype, shape = np.dtype(entry[0]), entry[1]
+    if not isinstance(shape, list) or len(shape) > 16:
+        raise WireError("an array of impossible shape")
+    count = 1
+    for length in shape:
+        if type(length) is not int or not 0 <= length <= 1 << 40:
+            raise WireError("an array of impossible shape")
+        count *= length
+    if count * dtype.itemsize > left or (count == 0 and max(shape) > 1 << 20):
+        raise WireError("an array that is larger than its bytes")
+    return dtype, tuple(shape), entry[2], count * dtype.itemsize
+
+
+class _Reader:
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.items = 0
+
+    def value(self, skeleton: Any, depth: int) -> Any:
+        self.items += 1
+        if self.items > self.message.caps.items or depth > self.message.caps.depth:
+            raise WireError("a value that is too deep or too long")
+        if skeleton is None or isinstance(skeleton, bool | int | float | str):
+            return skeleton
+        if not isinstance(skeleton, dict) or len(skeleton) != 1:
+            raise WireError("a value of unknown kind")
+        ((tag, content),) = skeleton.items()
+        if tag == "a" and type(content) is int and 0 <= content < len(self.message.arrays):
+            return self.message.arrays[content]
+        if tag == "x" and isinstance(content, str):
+            return Opaque(content)
+        if tag in ("l", "t") and isinstance(content, list):
+            items = [self.value(item, depth + 1) for item in content]
+            return items if tag == "l" else tuple(items)
+        if tag == "d" and isinstance(content, list):
+            return self._mapping(content, depth)
+        raise WireError("a value of unknown kind")
+
+    def _mapping(self, content: list[Any], depth: int) -> dict[str, Any]:
+        result = {}
+        for pair in content:
+            if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
+                raise WireError("a mapping whose keys are not text")
+            result[pair[0]] = self.value(pair[1], depth + 1)
+        return result

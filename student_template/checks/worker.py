@@ -1,0 +1,393 @@
+"""The process that runs a student's code: it gets arrays and gives arrays. Imports numpy, wire and question.
+
+It holds no expected value and no case before it is asked. The student's modules arrive as source text and are
+loaded from memory. What it answers is a value, never a verdict: the judge believes nothing else it says.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import linecache
+import os
+import random
+import sys
+import traceback
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .question import Call, parse_call
+from .wire import TRUSTED, Message, Writer, pack, read_message
+
+# What honest numpy code imports, some of it inside functions. Loaded before any student code, because a
+# confined worker can open no file afterwards; the rest of the library is not on offer, here or on a laptop.
+PRELOADED = (
+    "abc array ast bisect collections collections.abc contextlib copy copyreg csv dataclasses datetime decimal "
+    "encodings.ascii encodings.cp1252 encodings.idna encodings.latin_1 encodings.utf_8_sig enum fractions "
+    "functools gc hashlib heapq importlib inspect io itertools json keyword linecache locale logging math "
+    "numbers operator os os.path pathlib pickle platform pprint queue random re reprlib shutil statistics "
+    "string struct sys tempfile textwrap threading time timeit token tokenize traceback tracemalloc types "
+    "typing unicodedata unittest unittest.mock uuid warnings weakref zlib __future__ doctest pdb "
+    "numpy.fft numpy.lib.stride_tricks numpy.linalg numpy.ma numpy.matlib numpy.polynomial numpy.random "
+    "numpy.testing numpy.typing numpy.lib.recfunctions"
+).split()
+# Read by torch's optimisers and gradcheck inside functions.
+TORCH_PRELOADED = (
+    "torch torch.nn torch.nn.functional torch.nn.utils.rnn torch.optim torch._dynamo "
+    "torch.fx.experimental.symbolic_shapes"
+).split()
+# Left at the top of many a file, and of no use here: importing one gives an object that does nothing.
+STAND_INS = ("matplotlib", "matplotlib.pyplot", "seaborn", "tqdm", "tqdm.auto", "tqdm.notebook", "IPython",
+             "IPython.display")  # fmt: skip
+
+
+class Forbidden(ImportError):
+    """The student's code asks for something that the assignment does not allow."""
+
+
+def preload(torch: bool) -> None:
+    """Load all that student code may import, so that nothing need be opened later."""
+    # "pdb" reads the terminal's settings and numpy.matlib warns of its age; neither is the student's concern.
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in (*PRELOADED, *(TORCH_PRELOADED if torch else ())):
+            importlib.import_module(name)
+    np.einsum("ij,jk->ik", np.eye(2), np.eye(2))
+    np.einsum("ij,jk,kl->il", np.eye(2), np.eye(2), np.eye(2), optimize=True)
+    if torch:
+        settings = importlib.import_module("torch")
+        settings.set_num_threads(1)
+        # oneDNN compiles at run time, which a confined worker may not; without it results do not depend on the CPU.
+        settings.backends.mkldnn.enabled = False
+
+
+# ---------------------------------------------------------------- modules from memory
+
+
+class _Idle:
+    """Accepts anything and does nothing: what a plotting call meets here."""
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __iter__(self) -> Any:
+        return iter((self, self))
+
+
+def _stand_in(name: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    module.__path__ = []
+    idle = _Idle()
+    module.__dict__["__getattr__"] = lambda attribute: getattr(idle, attribute)
+    if name.startswith("tqdm"):
+        module.__dict__["tqdm"] = lambda iterable=(), *args, **keywords: iterable
+        module.__dict__["trange"] = lambda *bounds, **keywords: range(*bounds)
+    return module
+
+
+class Workspace(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """A submission's modules, importable as ``package.module`` from source text."""
+
+    def __init__(self, package: str, sources: Mapping[str, bytes], torch_modules: Sequence[str]) -> None:
+        self.package = package
+        self.sources = sources
+        self.torch_modules = {f"{package}.{module}" for module in torch_modules}
+        self.failures: dict[str, dict[str, Any]] = {}
+        self.allowed = {name.partition(".")[0] for name in (*PRELOADED, "numpy", package)}
+        self.builtins = dict(vars(builtins), __import__=self._import, open=_no_open, input=_no_input)
+        for name in STAND_INS:
+            sys.modules.setdefault(name, _stand_in(name))
+            self.allowed.add(name.partition(".")[0])
+        sys.meta_path.insert(0, self)
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """Importlib's hook: the package, and the modules that the submission has."""
+        if name == self.package:
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        package, _, module = name.rpartition(".")
+        if package == self.package and module in self.sources:
+            return importlib.machinery.ModuleSpec(name, self, origin=self.file_name(module))
+        return None
+
+    def file_name(self, module: str) -> str:
+        """The name that tracebacks show."""
+        return f"{self.package}/{module}.py"
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Importlib's hook: compile and run. The package's own ``__init__.py`` is not used."""
+        if module.__name__ == self.package:
+            return
+        name = module.__name__.rpartition(".")[2]
+        file_name, source = self.file_name(name), self.sources[name]
+        lines = source.decode("utf-8", "replace").splitlines(keepends=True)
+        linecache.cache[file_name] = (len(source), None, lines, file_name)
+        module.__dict__["__file__"] = file_name
+        module.__dict__["__builtins__"] = self.builtins
+        exec(compile(source, file_name, "exec", dont_inherit=True), module.__dict__)
+
+    def _import(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        """What an import statement in a student's module does."""
+        importer = (globals or {}).get("__name__", "")
+        top = name.partition(".")[0]
+        if level == 0 and top not in self.allowed and not (top == "torch" and importer in self.torch_modules):
+            if top in self.sources:
+                raise ImportError(f"import {top}: write 'from .{top} import ...' inside {self.package}/")
+            file_name = self.file_name(importer.rpartition(".")[2])
+            raise Forbidden(f"{file_name} imports {top}; modules here may import numpy and each other only")
+        return builtins.__import__(name, globals, locals, fromlist, level)
+
+    def lookup(self, module: str, function: str) -> Any:
+        """A function of the submission. Raises _Failed with what is the matter."""
+        if module not in self.sources:
+            raise _Failed("missing", f"{self.file_name(module)} is not in the submission")
+        if module in self.failures:
+            raise _Failed(**self.failures[module])
+        try:
+            loaded = importlib.import_module(f"{self.package}.{module}")
+        except BaseException as error:  # a module may raise anything at all while it is loaded
+            self.failures[module] = describe_error(error, self.package, loading=True)
+            raise _Failed(**self.failures[module]) from None
+        if not hasattr(loaded, function):
+            raise _Failed("missing", f"{self.file_name(module)} has no {function}")
+        return getattr(loaded, function)
+
+
+def _no_open(*args: Any, **keywords: Any) -> Any:
+    raise PermissionError("files cannot be opened here")
+
+
+def _no_input(*args: Any, **keywords: Any) -> Any:
+    raise EOFError("there is nobody to type here")
+
+
+def outline(source: bytes) -> list[str]:
+    """Names of the functions and classes in a module that are still stubs: they only raise NotImplementedError."""
+    import ast
+
+    def is_stub(body: list[ast.stmt]) -> bool:
+        rest = [node for node in body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+        return len(rest) == 1 and isinstance(rest[0], ast.Raise) and "NotImplementedError" in ast.dump(rest[0])
+
+    stubs = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and is_stub(node.body):
+            stubs.append(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
+            if methods and all(is_stub(method.body) for method in methods):
+                stubs.append(node.name)
+    return stubs
+
+
+# ---------------------------------------------------------------- calls
+
+
+class _Failed(Exception):
+    def __init__(self, kind: str, text: str, trace: str = "") -> None:
+        self.report = {"kind": kind, "text": text, "trace": trace}
+
+
+def run_calls(
+    calls: Sequence[Call],
+    lookup: Callable[[str], Any],
+    inputs: Mapping[str, Any],
+    layouts: Mapping[str, str],
+) -> tuple[dict[str, Any], list[str]]:
+    """Run calls one after the other; each gets fresh copies of the inputs, so that none can spoil another's.
+
+    Returns all values by name, and the names of inputs that a call changed in place.
+    Raises _Failed for a wrong count, and whatever the functions raise.
+    """
+    values: dict[str, Any] = {}
+    changed: list[str] = []
+    for call in calls:
+        given = {
+            name: _fresh(inputs[name], layouts.get(name, "C")) if name in inputs else _fresh(values[name], "keep")
+            for name in call.arguments
+        }
+        root, _, method = call.function.partition(".")
+        function = getattr(values[root], method) if method else lookup(root)
+        result = function(*given.values())
+        changed += [name for name in given if name in inputs and not _same(given[name], inputs[name])]
+        if len(call.targets) == 1:
+            values[call.targets[0]] = _fresh(result, "keep")
+            continue
+        if not isinstance(result, tuple | list) or len(result) != len(call.targets):
+            got = f"{len(result)} values" if isinstance(result, tuple | list) else f"one {type(result).__name__}"
+            wanted = f"{len(call.targets)}: {', '.join(call.targets)}"
+            raise _Failed("count", f"{call.function} returned {got}; expected {wanted}")
+        values.update(zip(call.targets, (_fresh(item, "keep") for item in result), strict=True))
+    return values, changed
+
+
+def _fresh(value: Any, layout: str) -> Any:
+    """A private copy of arrays, in the layout that the case asks for; other values as they are."""
+    if isinstance(value, np.ndarray):
+        if layout == "F":
+            return np.array(value, order="F")
+        if layout == "strided" and value.ndim:
+            wide = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
+            wide[..., ::2] = value
+            return wide[..., ::2]
+        if layout == "tensor":
+            return importlib.import_module("torch").from_numpy(value.copy())
+        return value.copy()
+    if isinstance(value, list) or type(value) is tuple:
+        return type(value)(_fresh(item, layout) for item in value)
+    if isinstance(value, dict) and layout != "keep":
+        return {key: _fresh(item, layout) for key, item in value.items()}
+    return value
+
+
+def _same(value: Any, original: Any) -> bool:
+    if isinstance(original, np.ndarray):
+        return np.array_equal(np.asarray(value), original)
+    if isinstance(original, list | tuple):
+        return len(value) == len(original) and all(map(_same, value, original))
+    return True
+
+
+def plain(value: Any) -> Any:
+    """A value with torch's tensors turned into arrays."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, list | tuple):
+        items = [plain(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def describe_error(error: BaseException, package: str, loading: bool = False) -> dict[str, Any]:
+    """What a student is told of an exception: its kind, one line, and the lines of their own code."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    trace = ""
+    with contextlib.suppress(Exception):  # a hostile exception may break its own printing
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(package + "/")]
+        trace = "".join(traceback.format_list(frames[-6:]))
+        if isinstance(error, SyntaxError):
+            trace = "".join(traceback.format_exception_only(error))
+    kind = "raised"
+    if isinstance(error, NotImplementedError) and not loading:
+        kind = "not_implemented"
+    elif isinstance(error, Forbidden | PermissionError):
+        kind = "forbidden"
+        text = str(error) if isinstance(error, Forbidden) else f"this is not allowed here: {error}"
+    elif isinstance(error, MemoryError):
+        kind = "memory"
+    elif isinstance(error, SystemExit):
+        text = "the code asked Python to exit"
+    return {"kind": kind, "text": text, "trace": trace}
+
+
+# ---------------------------------------------------------------- serving
+
+
+class Server:
+    """Answers the judge's messages until the pipe closes."""
+
+    def __init__(self, requests: int, replies: int) -> None:
+        self.requests = requests
+        self.replies = replies
+        self.workspace: Workspace | None = None
+
+    def run(self) -> None:
+        """Read, answer, repeat. Returns when the judge hangs up."""
+        sequence = 0
+        while True:
+            try:
+                message = read_message(self._read, sequence, TRUSTED)
+            except EOFError:
+                return
+            writer = Writer()
+            answer = self._answer(message, writer)
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            self._write(pack(sequence, answer, writer))
+            sequence += 1
+
+    def _read(self, count: int) -> bytes:
+        chunks = []
+        while count:
+            chunk = os.read(self.requests, min(count, 1 << 20))
+            if not chunk:
+                raise EOFError
+            chunks.append(chunk)
+            count -= len(chunk)
+        return b"".join(chunks)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.replies, view) :]
+
+    def _answer(self, message: Message, writer: Writer) -> dict[str, Any]:
+        content = message.content
+        if content["op"] == "load":
+            sources = {name: array.tobytes() for name, array in message.value(content["sources"]).items()}
+            self.workspace = Workspace(content["package"], sources, content["torch_modules"])
+            return {"ok": True}
+        assert self.workspace is not None
+        if content["op"] == "import":
+            with contextlib.suppress(_Failed):  # said again to whoever asks for a function of the module
+                self.workspace.lookup(content["module"], "__name__")
+            return {"ok": True}
+        if content["op"] == "outline":
+            try:
+                stubs = outline(self.workspace.sources[content["module"]])
+            except (SyntaxError, ValueError, KeyError, RecursionError, MemoryError):
+                stubs = []
+            return {"ok": True, "stubs": stubs}
+        return self._ask(self.workspace, message, writer)
+
+    def _ask(self, workspace: Workspace, message: Message, writer: Writer) -> dict[str, Any]:
+        content = message.content
+        inputs = {name: message.value(skeleton) for name, skeleton in content["inputs"].items()}
+        calls = [parse_call(text) for text in content["calls"]]
+        random.seed(0)
+        np.random.seed(0)
+        try:
+            values, changed = run_calls(
+                calls, lambda name: workspace.lookup(content["module"], name), inputs, content["layouts"]
+            )
+            returns = {name: writer.value(plain(values[name])) for name in content["returns"]}
+        except _Failed as failure:
+            return {"ok": False, **failure.report}
+        except BaseException as error:  # student code may raise anything, SystemExit and its like included
+            return {"ok": False, **describe_error(error, workspace.package)}
+        return {"ok": True, "values": returns, "changed": sorted(set(changed))}
+
+
+def main(torch: bool) -> None:
+    """Serve on standard input and output, for a checker on the student's own machine.
+
+    Replies leave on a private copy of standard output; what student code prints goes to standard error.
+    """
+    requests, replies = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
+    quiet = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(quiet, 0)
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.setmode(requests, os.O_BINARY)
+        msvcrt.setmode(replies, os.O_BINARY)
+    if torch:
+        importlib.import_module("torch").set_num_threads(1)
+    Server(requests, replies).run()
