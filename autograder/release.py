@@ -251,9 +251,9 @@ def statements(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.For):
             text = f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
-        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return):
-            text = ast.unparse(node)
-        elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) or (
+            isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+        ):
             text = ast.unparse(node)
         else:
             continue

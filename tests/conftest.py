@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
 from autograder import bundle as bundles
 from autograder import release
 from autograder.bake import Assignment, bake, load_assignment

@@ -433,7 +433,7 @@ def looked_at(uid: int | None = 65534) -> object:
         os.setresuid(65534, 65534, 65534)
     status = Path(f"/proc/{pid}/status").read_text()
     secret = [Path(f"/proc/{pid}/{name}") for name in ("mem", "environ", "maps")]
-    closed = [caught(PermissionError, lambda p=p: p.open("rb").read(1)) for p in secret]
+    closed = [caught(PermissionError, lambda p=p: p.open("rb").close()) for p in secret]
     os.kill(pid, signal.SIGKILL)
     names = ("CapEff", "CapPrm", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Groups", "Uid", "Gid")
     return {n: before[n].strip() for n in names}, limits, "VmPeak" in status and "VmSize" in status, closed

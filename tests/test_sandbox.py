@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from autograder import bundle as bundles
 from autograder.bundle import Bundle
 from autograder.judge import judge_question
@@ -41,7 +42,9 @@ def worker_pid(runner: SandboxRunner) -> int:
 
 
 def test_honest_code_runs(runner: SandboxRunner) -> None:
-    answer = ask(runner, "import numpy as np\ndef f(x):\n    return np.linalg.norm(np.ones((300, 300)) @ np.ones(300)) * x")
+    answer = ask(
+        runner, "import numpy as np\ndef f(x):\n    return np.linalg.norm(np.ones((300, 300)) @ np.ones(300)) * x"
+    )
     assert answer.verdict == ""
     assert answer.values["y"] == pytest.approx(300 * np.sqrt(300))
     assert runner.level in ("full", "no-landlock")
@@ -98,7 +101,7 @@ def test_a_module_that_dies_on_import_is_not_tried_for_each_question(runner: San
 def test_an_answer_before_the_question_ends_the_worker(runner: SandboxRunner) -> None:
     source = (
         "import os, struct\n"
-        "text = b'{\"arrays\":[],\"ok\":true,\"values\":{\"y\":1.0},\"changed\":[]}'\n"
+        'text = b\'{"arrays":[],"ok":true,"values":{"y":1.0},"changed":[]}\'\n'
         "def f(x):\n    if x == 1.0:\n        os.write(4, struct.pack('<4sIII', b'mint', 3, len(text), 0) + text)\n    return x\n"
     )
     assert ask(runner, source, x=2.0).values == {"y": 2.0}

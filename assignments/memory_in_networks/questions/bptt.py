@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
 from autograder.bake import normal
 from autograder.question import Case, Mistake, Question
 
@@ -26,7 +27,7 @@ def _through_time(dh: Any, x: Any, h0: Any, h: Any, W_xh: Any, W_hh: Any, k: int
 
     x, h0, W_xh, W_hh, b = oracles.leaf(x, h0, W_xh, W_hh, torch.zeros_like(W_hh[0]))
     states = oracles.rnn_at(h, h0, W_hh, torch.nn.functional.linear(x, W_xh, b), k)
-    return tuple(oracles.gradients(states, dh, dict(x=x, h0=h0, W_xh=W_xh, W_hh=W_hh, b=b)).values())
+    return tuple(oracles.gradients(states, dh, {"x": x, "h0": h0, "W_xh": W_xh, "W_hh": W_hh, "b": b}).values())
 
 
 _backward = oracles.with_torch(_through_time)
@@ -51,7 +52,7 @@ def _head(dy: Any, h: Any, W_hy: Any) -> Any:
 
     h, W_hy, b_y = oracles.leaf(h, W_hy, torch.zeros_like(W_hy[:, 0]))
     y = torch.nn.functional.linear(h, W_hy, b_y)
-    return tuple(oracles.gradients(y, dy, dict(h=h, W_hy=W_hy, b_y=b_y)).values())
+    return tuple(oracles.gradients(y, dy, {"h": h, "W_hy": W_hy, "b_y": b_y}).values())
 
 
 @oracles.with_torch
@@ -64,15 +65,15 @@ def _embedding(dx: Any, tokens: Any, V: int) -> Any:
 
 # ---------------------------------------------------------------- mistakes
 
-STEP_LINES = dict(
-    da=lambda s: s.dh_t * (1 - s.h_t**2),
-    dx_t=lambda s: s.da @ s.W_xh,
-    dh_prev=lambda s: s.da @ s.W_hh,
-    dW_xh=lambda s: s.da.T @ s.x_t,
-    dW_hh=lambda s: s.da.T @ s.h_prev,
-    db=lambda s: s.da.sum(0),
-    end=lambda s: (s.dx_t, s.dh_prev, s.dW_xh, s.dW_hh, s.db),
-)
+STEP_LINES = {
+    "da": lambda s: s.dh_t * (1 - s.h_t**2),
+    "dx_t": lambda s: s.da @ s.W_xh,
+    "dh_prev": lambda s: s.da @ s.W_hh,
+    "dW_xh": lambda s: s.da.T @ s.x_t,
+    "dW_hh": lambda s: s.da.T @ s.h_prev,
+    "db": lambda s: s.da.sum(0),
+    "end": lambda s: (s.dx_t, s.dh_prev, s.dW_xh, s.dW_hh, s.db),
+}
 
 
 def _wrong_step(**wrong: Any) -> Any:
@@ -91,22 +92,22 @@ def _averaged(s: Any) -> Any:
     return s.dx_t, s.dh_prev, *(grad / len(s.x_t) for grad in (s.dW_xh, s.dW_hh, s.db))
 
 
-LOOP_LINES = dict(
-    start=lambda s: np.zeros_like(s.h0),  # the carry: what the step after t sends back to h[:, t]
-    steps=lambda s: range(s.T - 1, -1, -1),
-    cut=lambda s: s.k > 0 and (s.t + 1) % s.k == 0,  # nothing comes back to t from the chunk after it
-    h_prev=lambda s: s.h[:, s.t - 1] if s.t else s.h0,
-    g=lambda s: s.dh[:, s.t] + s.carry,
-    da=lambda s: s.g * (1 - s.h[:, s.t] ** 2),
-    carry=lambda s: s.da @ s.W_hh,
-    slot=lambda s: s.t,
-    dx=lambda s: s.da @ s.W_xh,
-    dW_xh=lambda s: s.dW_xh + s.da.T @ s.x[:, s.t],
-    dW_hh=lambda s: s.dW_hh + s.da.T @ s.h_prev,
-    db=lambda s: s.db + s.da.sum(0),
-    dh0=lambda s: s.carry,
-    share=lambda s: 1.0,  # what the weight gradients are multiplied by in the end
-)
+LOOP_LINES = {
+    "start": lambda s: np.zeros_like(s.h0),  # the carry: what the step after t sends back to h[:, t]
+    "steps": lambda s: range(s.T - 1, -1, -1),
+    "cut": lambda s: s.k > 0 and (s.t + 1) % s.k == 0,  # nothing comes back to t from the chunk after it
+    "h_prev": lambda s: s.h[:, s.t - 1] if s.t else s.h0,
+    "g": lambda s: s.dh[:, s.t] + s.carry,
+    "da": lambda s: s.g * (1 - s.h[:, s.t] ** 2),
+    "carry": lambda s: s.da @ s.W_hh,
+    "slot": lambda s: s.t,
+    "dx": lambda s: s.da @ s.W_xh,
+    "dW_xh": lambda s: s.dW_xh + s.da.T @ s.x[:, s.t],
+    "dW_hh": lambda s: s.dW_hh + s.da.T @ s.h_prev,
+    "db": lambda s: s.db + s.da.sum(0),
+    "dh0": lambda s: s.carry,
+    "share": lambda s: 1.0,  # what the weight gradients are multiplied by in the end
+}
 
 
 def _wrong_loop(**wrong: Any) -> Any:
@@ -117,7 +118,8 @@ def _wrong_loop(**wrong: Any) -> Any:
         s = SimpleNamespace(dh=dh, x=x, h0=h0, h=h, W_xh=W_xh, W_hh=W_hh, k=k, T=x.shape[1])
         s.dW_xh, s.dW_hh, s.db = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
         s.carry, dx = do.start(s), np.zeros_like(x)
-        for s.t in do.steps(s):
+        for t in do.steps(s):
+            s.t = t
             s.carry = np.zeros_like(h0) if do.cut(s) else s.carry
             for name in ("h_prev", "g", "da", "carry", "dW_xh", "dW_hh", "db"):
                 setattr(s, name, getattr(do, name)(s))
@@ -144,12 +146,12 @@ def _one_chunk_kept(name: str) -> Any:
 
 def _sliding(dh: Array, x: Array, h0: Array, h: Array, W_xh: Array, W_hh: Array, k: int) -> Any:
     """The loss of each step looks k steps back, over every boundary."""
-    total: Any = 0
+    total = [0.0, 0.0, 0.0]
     for end in range(x.shape[1]):
         only = np.zeros_like(dh)
         only[:, end] = dh[:, end]
         window = _wrong_loop(cut=lambda s: False, steps=lambda s, end=end: range(end, max(end - s.k, -1), -1))
-        total = [a + b for a, b in zip(total or (0, 0, 0), window(only, x, h0, h, W_xh, W_hh, k), strict=True)]
+        total = [a + b for a, b in zip(total, window(only, x, h0, h, W_xh, W_hh, k), strict=True)]
     return tuple(total)
 
 
@@ -163,7 +165,7 @@ def _wrong_head(dh: Any = None, dW_hy: Any = None, db_y: Any = None) -> Any:
 
 
 def _wrong_table(add: Any = np.add.at, rows: Any = None, end: Any = None) -> Any:
-    """The table's gradient gone wrong: add(dE, tokens, dx) puts the rows in, rows(tokens, V) says how many, end last."""
+    """The table's gradient gone wrong: rows(tokens, V) says how many there are, add(dE, tokens, dx) fills them."""
 
     def backward(dx: Array, tokens: Array, V: int) -> Array:
         dE = np.zeros((rows(tokens, V) if rows else V, dx.shape[2]))
@@ -232,19 +234,20 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, D=4, H=5),
             Case("wide", N=7, D=2, H=11, hidden=True),
-            Case("one sample", N=1, D=4, H=5, costs=0.25, hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one sample", N=1, D=4, H=5, costs=0.25,
+                 hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one unit", N=3, D=2, H=1, costs=0.25, hidden=True, hint="It fails for a state of one unit."),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("B02", "Where h_t is near 1 the tanh is flat, and hardly any gradient gets through. Does your code "
-                    "know?", _wrong_step(da=lambda s: s.dh_t)),
+            Mistake("B02", "Where h_t is near 1 the tanh is flat, and hardly any gradient gets through. Does "
+                    "your code know?", _wrong_step(da=lambda s: s.dh_t)),
             Mistake("B03", "h_t has been through the tanh already. How often does it go through in your code?",
                     _wrong_step(da=lambda s: s.dh_t * (1 - np.tanh(s.h_t) ** 2))),
             Mistake("B06", "The slope of tanh is never above 1. What is yours where h_t = -0.5?",
                     _wrong_step(da=lambda s: s.dh_t * (1 - s.h_t))),
-            Mistake("B07", "You work out again what went into the tanh, but b is not given. Which array holds what came "
-                    "out?", _wrong_step(
+            Mistake("B07", "You work out again what went into the tanh, but b is not given. Which array "
+                    "holds what came out?", _wrong_step(
                         da=lambda s: s.dh_t * (1 - np.tanh(s.x_t @ s.W_xh.T + s.h_prev @ s.W_hh.T) ** 2))),
             Mistake("B08", SQUARE + "the gradient of which unit goes back to which unit of h_prev?",
                     _wrong_step(dh_prev=lambda s: s.da @ s.W_hh.T)),
@@ -252,8 +255,8 @@ QUESTIONS = (
                     _wrong_step(dx_t=lambda s: s.dh_t @ s.W_xh)),
             Mistake("B12", "dW_hh[i, j] pairs unit i after the step with unit j before it. Which is the row in yours?",
                     _wrong_step(dW_hh=lambda s: s.h_prev.T @ s.da)),
-            Mistake("B13", "Your weight gradients are 1/N of the right ones: where does the average over the batch "
-                    "belong, here or in the loss?", _wrong_step(end=_averaged)),
+            Mistake("B13", "Your weight gradients are 1/N of the right ones: where does the average over the "
+                    "batch belong, here or in the loss?", _wrong_step(end=_averaged)),
             Mistake("B14", "Your db is 1/N of the right one, dW_xh is not. How do you join the samples in each?",
                     _wrong_step(db=lambda s: s.da.mean(0))),
             Mistake("B15", "Your db is one number, repeated. Which axis of dL/da is the batch?",
@@ -295,9 +298,10 @@ QUESTIONS = (
                  calls=(BACKWARD, "dx_again, dh0_again, dW_xh_again, dW_hh_again, db_again = "
                         "rnn_backward(dh, x, h0, h, W_xh, W_hh)"),
                  hint="A second call with the same arrays gives another answer: what is kept between calls?"),
-            Case("one step", N=3, T=1, D=4, H=5, costs=0.25, hint="It fails for a sequence of one token: what comes "
-                 "before step 0, and what after the last?"),
-            Case("two steps", N=3, T=2, D=4, H=5, costs=0.25, hidden=True, hint="It fails for a sequence of two tokens."),
+            Case("one step", N=3, T=1, D=4, H=5, costs=0.25, hint="It fails for a sequence of one token: "
+                 "what comes before step 0, and what after the last?"),
+            Case("two steps", N=3, T=2, D=4, H=5, costs=0.25, hidden=True,
+                 hint="It fails for a sequence of two tokens."),
             Case("one sample", N=1, T=6, D=4, H=5, costs=0.25, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
@@ -305,14 +309,14 @@ QUESTIONS = (
         mistakes=(
             Mistake("T01", "A gradient comes in at every t. What becomes of dh[:, 2] in your code?",
                     _wrong_loop(g=lambda s: s.dh[:, s.t] * (s.t == s.T - 1) + s.carry)),
-            Mistake("T02", "Only the last step is right: this is not yet through time. Who else uses h[:, t], besides the "
-                    "loss of step t?", _wrong_loop(g=lambda s: s.dh[:, s.t])),
+            Mistake("T02", "Only the last step is right: this is not yet through time. Who else uses h[:, "
+                    "t], besides the loss of step t?", _wrong_loop(g=lambda s: s.dh[:, s.t])),
             Mistake("T03", "Every step uses the same weights. What is left of step T-1 in dW_xh when your loop ends?",
                     _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t], dW_hh=lambda s: s.da.T @ s.h_prev,
                                 db=lambda s: s.da.sum(0))),
             Mistake("T05", "dW_xh and dW_hh add up over the steps. Does db?", _wrong_loop(db=lambda s: s.da.sum(0))),
-            Mistake("T06", "Which step knows the whole gradient of its state before any other does, the first or the "
-                    "last?", _wrong_loop(steps=lambda s: range(s.T))),
+            Mistake("T06", "Which step knows the whole gradient of its state before any other does, the "
+                    "first or the last?", _wrong_loop(steps=lambda s: range(s.T))),
             Mistake("T07", "Each step has its own tanh, with its own slope. Which state do you take it from at t = 0?",
                     _wrong_loop(da=lambda s: s.g * (1 - s.h[:, -1] ** 2))),
             Mistake("T08", "Which state entered step t: h[:, t], or one that is older? Only dW_hh depends on it.",
@@ -321,8 +325,8 @@ QUESTIONS = (
                     _wrong_loop(dh0=lambda s: s.g)),
             Mistake("T14", "Your dx[:, 0] is all zeros: step 0 never runs. Where does your range end?",
                     _wrong_loop(steps=lambda s: range(s.T - 1, 0, -1))),
-            Mistake("T17", "Your weight gradients are 1/N of the right ones: where does the average over the batch "
-                    "belong, here or in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
+            Mistake("T17", "Your weight gradients are 1/N of the right ones: where does the average over the "
+                    "batch belong, here or in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
             Mistake("T18", "Follow dh[:, T-1] through your code: how often is it added?",
                     _wrong_loop(start=lambda s: s.dh[:, -1])),
             Mistake("T19", "What step t+1 passes back holds all that comes from later. What do you still add to it?",
@@ -337,8 +341,8 @@ QUESTIONS = (
                     _wrong_loop(slot=lambda s: 0)),
             Mistake("T27", "You square what went into the tanh. In tanh' = 1 - tanh(a)^2, which array is tanh(a)?",
                     _wrong_loop(da=lambda s: s.g * (1 - (s.x[:, s.t] @ s.W_xh.T + s.h_prev @ s.W_hh.T) ** 2))),
-            Mistake("T28", "Where h is near 1 the tanh is flat, and hardly any gradient gets through. Does your code "
-                    "know?", _wrong_loop(da=lambda s: s.g)),
+            Mistake("T28", "Where h is near 1 the tanh is flat, and hardly any gradient gets through. Does "
+                    "your code know?", _wrong_loop(da=lambda s: s.g)),
             Mistake("T29", "Large gradients are cut off on their way back. Is that still the gradient of the loss?",
                     _wrong_loop(carry=lambda s: np.clip(s.da @ s.W_hh, -1, 1))),
             Mistake("T30", "Is dL/dW_hh made of the gradient before it goes back through W_hh, or after?",
@@ -357,12 +361,12 @@ QUESTIONS = (
                     _wrong_loop(dx=lambda s: s.g @ s.W_xh)),
             Mistake("T21", "h has been through the tanh already. How often does it go through in your code?",
                     _wrong_loop(da=lambda s: s.g * (1 - np.tanh(s.h[:, s.t]) ** 2))),
-            Mistake("T22", "Your dh0 went through the tanh of step 0, but not through everything between h0 and h[:, 0].",
+            Mistake("T22", "Your dh0 went through the tanh of step 0. What else lies between h0 and h[:, 0]?",
                     _wrong_loop(dh0=lambda s: s.da)),
             Mistake("T24", "dW_hh[i, j] pairs unit i after a step with unit j before it. Which is the row in yours?",
                     _wrong_loop(dW_hh=lambda s: s.dW_hh + s.h_prev.T @ s.da)),
-            Mistake("T31", "Your weight gradients are 1/T of the right ones. Is a weight that is used T times moved by the "
-                    "sum of its uses, or by their mean?", _wrong_loop(share=lambda s: 1 / s.T)),
+            Mistake("T31", "Your weight gradients are 1/T of the right ones. Is a weight that is used T "
+                    "times moved by the sum of its uses, or by their mean?", _wrong_loop(share=lambda s: 1 / s.T)),
         ),
     ),
     Question(
@@ -392,8 +396,8 @@ QUESTIONS = (
                     _wrong_head(dh=lambda dy, h, W_hy: (dy @ W_hy) * (1 - h**2))),
             Mistake("HB6", "dW_hy must have the shape of W_hy. Which of its axes is V?",
                     _wrong_head(dW_hy=lambda dy, h, W_hy: np.einsum("nth,ntv->hv", h, dy))),
-            Mistake("HB7", "You add over time before you multiply, so that the scores of one step meet the states of "
-                    "another. Which h belongs to dy[:, t]?",
+            Mistake("HB7", "You add over time before you multiply, so that the scores of one step meet the "
+                    "states of another. Which h belongs to dy[:, t]?",
                     _wrong_head(dW_hy=lambda dy, h, W_hy: dy.sum(1).T @ h.sum(1))),
             Mistake("HB8", "Your rows of dy and of h are in different orders. Is a reshape a swap of axes?",
                     _wrong_head(dW_hy=lambda dy, h, W_hy: (
@@ -401,7 +405,7 @@ QUESTIONS = (
             Mistake("HB9", "Your db_y still has a batch axis. What is the shape of b_y?",
                     _wrong_head(db_y=lambda dy, h, W_hy: dy.sum(1))),
             Mistake("HB10", "Every h[:, t] made scores, not the last one alone. Which t have a gradient in your dh?",
-                    _wrong_head(dh=lambda dy, h, W_hy: (dy @ W_hy) * (np.arange(h.shape[1]) == h.shape[1] - 1)[:, None])),
+                    _wrong_head(dh=lambda dy, h, W_hy: np.concatenate([0 * h[:, :-1], dy[:, -1:] @ W_hy], 1))),
             Mistake("HB11", "Your db_y has axes of length 1 too many: keepdims?",
                     _wrong_head(db_y=lambda dy, h, W_hy: dy.sum((0, 1), keepdims=True))),
         ),
@@ -422,8 +426,8 @@ QUESTIONS = (
             Case("strided", N=3, T=8, D=4, V=6, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("E01", "A token that occurs twice gets one of its gradients only. What does numpy do with repeated "
-                    "indices on the left of += ?", _wrong_table(_fancy)),
+            Mistake("E01", "A token that occurs twice gets one of its gradients only. What does numpy do "
+                    "with repeated indices on the left of += ?", _wrong_table(_fancy)),
             Mistake("E02", "You subtract where gradients add up. Is this the gradient, or already an update?",
                     _wrong_table(end=lambda dE, tokens: -dE)),
             Mistake("E03", "A token that occurs often gets the mean of its gradients. What does its row need?",
@@ -441,8 +445,9 @@ QUESTIONS = (
                     _wrong_table(end=lambda dE, tokens: dE / len(tokens))),
             Mistake("E09", "dE must have the shape of the table. Which of its axes is V?",
                     _wrong_table(end=lambda dE, tokens: dE.T)),
-            Mistake("E10", "Every row of your dE is one that a token with the id before or after should have. Where do the "
-                    "ids begin?", _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens - 1, dx))),
+            Mistake("E10", "Every row of your dE is one that a token with the id before or after should "
+                    "have. Where do the ids begin?",
+                    _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens - 1, dx))),
         ),
     ),
     Question(
@@ -480,34 +485,34 @@ QUESTIONS = (
             Mistake("K06", "The gradient is cut at a boundary; is the state? What did W_hh act on there?",
                     _wrong_loop(h_prev=lambda s: np.zeros_like(s.h0) if _starts_chunk(s) else s.h[:, s.t - 1] if s.t
                                 else s.h0)),
-            Mistake("K09", "At the end of a chunk nothing comes back from the next one. Does the loss of that step itself "
-                    "still come in?",
+            Mistake("K09", "At the end of a chunk nothing comes back from the next one. Does the loss of "
+                    "that step itself still come in?",
                     _wrong_loop(g=lambda s: s.dh[:, s.t] * (s.t == s.T - 1 or (s.t + 1) % s.k != 0) + s.carry)),
-            Mistake("K10", "In yours the loss of each step looks k steps back, over every boundary. Are chunks that do not "
-                    "overlap the same?", _sliding),
+            Mistake("K10", "In yours the loss of each step looks k steps back, over every boundary. Are "
+                    "chunks that do not overlap the same?", _sliding),
             Mistake("K11", "The first step of a chunk had a state before it. What does that give to dW_hh?",
                     _wrong_loop(dW_hh=lambda s: s.dW_hh + (s.da.T @ s.h_prev) * (s.t % s.k != 0))),
-            Mistake("K12", "The last chunk is missing where it is shorter than k. How many chunks has T = 8 with k = 3?",
+            Mistake("K12", "The last chunk is missing where it is shorter. How many chunks has T = 8 with k = 3?",
                     _wrong_loop(steps=lambda s: range(s.T // s.k * s.k - 1, -1, -1))),
             Mistake("K01", "This is the gradient through all of time. Where in your code does k count?",
                     _wrong_loop(cut=lambda s: False)),
-            Mistake("K02", "Your boundaries are one step early or late. For k = 3, is the cut between t = 2 and 3, or 0 and "
-                    "1?", _wrong_loop(cut=lambda s: s.t % s.k == 0)),
+            Mistake("K02", "Your boundaries are one step early or late. For k = 3, is the cut between t = 2 "
+                    "and 3, or 0 and 1?", _wrong_loop(cut=lambda s: s.t % s.k == 0)),
             Mistake("K05", "Nothing goes back even within a chunk. Once a chunk or once a step: how often do you cut?",
                     _wrong_loop(cut=lambda s: True)),
             Mistake("K07", "Only the last k steps of the sequence reach your gradients. What about the chunks before?",
                     _wrong_loop(cut=lambda s: False, steps=lambda s: range(s.T - 1, max(s.T - 1 - s.k, -1), -1))),
             Mistake("K08", "You begin every chunk with h0. Which state did the forward pass carry into it?",
                     _wrong_loop(h_prev=lambda s: s.h0 if s.t % s.k == 0 else s.h[:, s.t - 1])),
-            Mistake("K13", "Your gradients are divided by the number of chunks. All chunks use the same weights: sum or "
-                    "mean?", _wrong_loop(share=lambda s: 1 / -(-s.T // s.k))),
-            Mistake("K14", "What one chunk gives is gone when the next is done. What becomes of the last chunk's dW_xh?",
+            Mistake("K13", "Your gradients are divided by the number of chunks. All chunks use the same "
+                    "weights: sum or mean?", _wrong_loop(share=lambda s: 1 / -(-s.T // s.k))),
+            Mistake("K14", "All chunks use the same weights. What becomes of the last chunk's dW_xh in your code?",
                     _wrong_loop(dW_xh=_one_chunk_kept("dW_xh"), dW_hh=_one_chunk_kept("dW_hh"),
                                 db=_one_chunk_kept("db"))),
             Mistake("K15", "Your chunks are one step too long. For k = 3, which t are in the first?",
                     _wrong_loop(cut=lambda s: (s.t + 1) % (s.k + 1) == 0)),
-            Mistake("K16", "Your gradients are 1/N of the right ones: where does the average over the batch belong, here "
-                    "or in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
+            Mistake("K16", "Your gradients are 1/N of the right ones: where does the average over the batch "
+                    "belong, here or in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
             Mistake("K17", SQUARE + "the gradient of which unit goes back to which unit of the state before?",
                     _wrong_loop(carry=lambda s: s.da @ s.W_hh.T)),
             Mistake("K18", "You cut the sequence into k chunks. Is k the number of chunks, or of steps in each?",

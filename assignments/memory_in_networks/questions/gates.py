@@ -357,6 +357,10 @@ ORDER_IGFO = "You read the blocks as i, g, f, o. Which gate does the stub name s
 ORDER_IOFG = "You read the blocks as i, o, f, g. Where does the stub put o?"
 ORDER_FIGO = "f and i have changed places: with a_f large and a_i very negative, is c_prev kept as it should be?"
 FINAL_GATE = "Which of the four gates acts on h_t and never touches c_t? What reaches it of the gradient of the cell?"
+OVER_N = "It is 1/N of the sum over the batch. Where was the average over the batch already taken?"
+ADD_UP = "Weights and bias are shared by all steps. Do the contributions of the steps add up in yours?"
+CELL_CARRY = "What does each step, step 0 included, send to the cell before it? In yours nothing arrives."
+AS_GIVEN = "The blocks are in the order of the arguments, f first. In which order does torch stack the gates?"
 
 QUESTIONS = (
     Question(
@@ -535,8 +539,7 @@ QUESTIONS = (
                     _wrong_step_backward(da=lambda v: _side_by_side(v.da_f, v.da_i, v.da_g, v.da_o))),
             Mistake("X18", "No block has the derivative of its nonlinearity. What lies between a and the gates?",
                     _wrong_step_backward(da=lambda v: _side_by_side(v.di, v.df, v.dg, v.do))),
-            Mistake("X19", "All weight gradients are 1/N of what is expected. Where was the average over the batch "
-                    "already taken?", _wrong_step_backward(
+            Mistake("X19", OVER_N, _wrong_step_backward(
                         dW_xh=lambda v: v.da.T @ v.x_t / len(v.da), dW_hh=lambda v: v.da.T @ v.h_prev / len(v.da),
                         db=lambda v: v.da.mean(axis=0))),
             Mistake("X20", "Which hidden state did W_hh multiply: the one before the step or the one after it?",
@@ -566,7 +569,7 @@ QUESTIONS = (
                     _wrong_step_backward(db=lambda v: v.da.sum(axis=0, keepdims=True))),
             Mistake("X29", "db still has one row a sample. How many samples share b?",
                     _wrong_step_backward(db=lambda v: v.da)),
-            Mistake("X30", "Your db is 1/N of what is expected: is it a sum over the batch, or a mean?",
+            Mistake("X30", OVER_N,
                     _wrong_step_backward(db=lambda v: v.da.mean(axis=0))),
             Mistake("X31", "Does a gradient of h_t reach h_prev without passing through the gates?",
                     _wrong_step_backward(dh_prev=lambda v: v.da @ v.W_hh + v.dh_t)),
@@ -598,9 +601,9 @@ QUESTIONS = (
             Mistake("Y04", "Your cell's gradient starts as dh of the last step. Which argument is meant for the last "
                     "cell?",
                     _wrong_backward(start_c=lambda v: v.dh[:, -1])),
-            Mistake("Y05", "The weights are shared by all steps. Do your weight gradients add up over t?",
+            Mistake("Y05", ADD_UP,
                     _wrong_backward(overwritten="dW_xh dW_hh db")),
-            Mistake("Y05b", "dW_xh and dW_hh add up over t; does db?", _wrong_backward(overwritten="db")),
+            Mistake("Y05b", ADD_UP, _wrong_backward(overwritten="db")),
             Mistake("Y06", "dh0 and dc0 have changed places. Which comes first in what is returned?",
                     _wrong_backward(result=lambda v: (v.dx, v.carry_c, v.carry_h, v.dW_xh, v.dW_hh, v.db))),
             Mistake("Y10", "What is c[:, t-1] at t = 0? Python wraps round to the last cell.",
@@ -616,8 +619,7 @@ QUESTIONS = (
                     _wrong_backward(dh_t=lambda v: v.dh[:, v.t] + (v.carry_h if v.t < v.T - 2 else 0))),
             Mistake("Y15", "Nothing flows from t + 1 into h[:, t] in yours. What is added to dh[:, t]?",
                     _wrong_backward(dh_t=lambda v: v.dh[:, v.t])),
-            Mistake("Y16", "Nothing flows from t + 1 into c[:, t] in yours. What does a step send to the cell before "
-                    "it?",
+            Mistake("Y16", CELL_CARRY,
                     _wrong_backward(next_c=lambda v: np.zeros_like(v.carry_c))),
             Mistake("Y17", "The loss sends dc_last into one cell. At how many steps do you add it?",
                     _wrong_backward(next_c=lambda v: v.dc_prev + (v.dc_last if v.t else 0))),
@@ -636,7 +638,7 @@ QUESTIONS = (
                     _wrong_backward(slot=lambda v: v.T - 1 - v.t)),
             Mistake("Y24", "The gradient at the last state is counted twice. With what does your carry start?",
                     _wrong_backward(start_h=lambda v: v.dh[:, -1])),
-            Mistake("Y25", "dc0 is all zeros. What flows out of step 0 into the cell before it?",
+            Mistake("Y25", CELL_CARRY,
                     _wrong_backward(result=lambda v: (v.dx, v.carry_h, 0 * v.carry_c, v.dW_xh, v.dW_hh, v.db))),
             Mistake("Y26", "The tanh of step t was taken at c[:, t]. At which cell do you take its derivative?",
                     _wrong_backward(c_t=lambda v: v.c[:, -1])),
@@ -663,16 +665,15 @@ QUESTIONS = (
                     _wrong_pack(join=lambda blocks: np.concatenate(blocks, axis=1))),
             Mistake("P02", "The lesson's matrices act on [h, x], the state first. How many of the first columns belong "
                     "to the state?", _wrong_pack(cut=lambda W, H: (W[:, : W.shape[1] - H], W[:, W.shape[1] - H :]))),
-            Mistake("P03", "Your blocks are in the order of the arguments. In which order does torch stack the gates?",
+            Mistake("P03", AS_GIVEN,
                     _wrong_pack("fiCo", "fiCo")),
             Mistake("P04", "Your blocks are in the order i, f, o, g. Where does torch put the candidate?",
                     _wrong_pack("ifoC", "ifoC")),
             Mistake("P05", "Your blocks are in the order f, i, o, g. Which gate does torch put first, and which last?",
                     _wrong_pack("fioC", "fioC")),
-            Mistake("P06", "The blocks of b are not in the order of the weights' blocks. Which order do both have in "
-                    "torch?",
+            Mistake("P06", AS_GIVEN,
                     _wrong_pack("ifCo", "fiCo")),
-            Mistake("P07", "The blocks of the weights are not in the order of b's. Which order do both have in torch?",
+            Mistake("P07", AS_GIVEN,
                     _wrong_pack("fiCo", "ifCo")),
             Mistake("P08", "W_xh and W_hh have changed places. Which comes first in what is returned?",
                     _wrong_pack(cut=lambda W, H: (W[:, :H], W[:, H:]))),

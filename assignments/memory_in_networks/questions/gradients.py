@@ -1,4 +1,4 @@
-"""Part D: how a gradient shrinks and grows on its way back: one step's Jacobian, norms over time, clipping."""
+"""Part D: one step's Jacobian, how norms shrink or grow on the way back, and clipping."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
 from autograder.bake import normal
 from autograder.question import Case, Mistake, Question
 
@@ -70,13 +71,13 @@ def _wrong_jacobian(slope: Any = None, join: Any = None, end: Any = None) -> Any
     return jacobian
 
 
-NORM_LINES = dict(
-    steps=lambda s: range(s.T - 1, -1, -1),
-    before=lambda s: s.g,  # the gradient that is measured
-    size=lambda g: np.sqrt((g**2).sum()),
-    back=lambda s: (s.g * (1 - s.h[:, s.t] ** 2)) @ s.W_hh,
-    end=lambda s: s.norms,
-)
+NORM_LINES = {
+    "steps": lambda s: range(s.T - 1, -1, -1),
+    "before": lambda s: s.g,  # the gradient that is measured
+    "size": lambda g: np.sqrt((g**2).sum()),
+    "back": lambda s: (s.g * (1 - s.h[:, s.t] ** 2)) @ s.W_hh,
+    "end": lambda s: s.norms,
+}
 
 
 def _wrong_norms(**wrong: Any) -> Any:
@@ -85,8 +86,9 @@ def _wrong_norms(**wrong: Any) -> Any:
 
     def norms(dh_last: Array, h: Array, W_hh: Array) -> Array:
         s = SimpleNamespace(g=dh_last, h=h, W_hh=W_hh, T=h.shape[1])
-        found: dict[int, Any] = {t: 0.0 for t in range(s.T)}
-        for s.t in do.steps(s):
+        found: dict[int, Any] = dict.fromkeys(range(s.T), 0.0)
+        for t in do.steps(s):
+            s.t = t
             found[s.t] = do.size(do.before(s))
             s.g = do.back(s)
         shape = np.shape(found[s.T - 1])
@@ -173,10 +175,10 @@ QUESTIONS = (
             Case("strided", N=3, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("J01", "Move h_prev[:, 0] alone. Which weights decide how much h_t[:, 1] moves: W_hh[1, 0] or "
-                    "W_hh[0, 1]?", _wrong_jacobian(join=lambda d, W: d[:, :, None] * W.T)),
-            Mistake("J02", "The slope of which unit scales J[n, i, j]: that of i, which comes out, or of j, which goes "
-                    "in?", _wrong_jacobian(join=lambda d, W: d[:, None, :] * W)),
+            Mistake("J01", "Move h_prev[:, 0] alone. Which weights decide how much h_t[:, 1] moves: W_hh[1, "
+                    "0] or W_hh[0, 1]?", _wrong_jacobian(join=lambda d, W: d[:, :, None] * W.T)),
+            Mistake("J02", "The slope of which unit scales J[n, i, j]: that of i, which comes out, or of j, "
+                    "which goes in?", _wrong_jacobian(join=lambda d, W: d[:, None, :] * W)),
             Mistake("J03", "Your Jacobian is transposed: J[n, i, j] is about h_t[i] and h_prev[j]. Which is the row?",
                     _wrong_jacobian(end=lambda J: J.swapaxes(1, 2))),
             Mistake("J04", "Each sample has its own Jacobian. What became of the batch axis?",
@@ -191,8 +193,8 @@ QUESTIONS = (
                     _wrong_jacobian(slope=lambda h: np.broadcast_to((1 - h**2).mean(0), h.shape))),
             Mistake("J09", "Your slope is that of the sigmoid. What is the derivative of tanh, in terms of h_t?",
                     _wrong_jacobian(slope=lambda h: h * (1 - h))),
-            Mistake("J10", "J has three axes. Where you multiply a slope and a matrix, is something summed that should "
-                    "stay?", _wrong_jacobian(join=lambda d, W: d @ W)),
+            Mistake("J10", "J has three axes. Where you multiply a slope and a matrix, is something summed "
+                    "that should stay?", _wrong_jacobian(join=lambda d, W: d @ W)),
         ),
     ),
     Question(
@@ -212,8 +214,8 @@ QUESTIONS = (
             Case("strided", N=3, T=8, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("N02", "W_hh is square, so shapes cannot tell. Try W_hh = [[0, 1], [0, 0]]: the gradient of which unit "
-                    "goes back to which?",
+            Mistake("N02", "W_hh is square, so shapes cannot tell. Try W_hh = [[0, 1], [0, 0]]: the gradient "
+                    "of which unit goes back to which?",
                     _wrong_norms(back=lambda s: (s.g * (1 - s.h[:, s.t] ** 2)) @ s.W_hh.T)),
             Mistake("N04", "For dh_last = 2 in one unit and one sample the norm is 2. Is yours 4?",
                     _wrong_norms(size=lambda g: (g**2).sum())),
@@ -238,8 +240,8 @@ QUESTIONS = (
                     _wrong_norms(size=lambda g: np.sqrt((g**2).sum(1)))),
             Mistake("N14", "On the way back, what comes first: the tanh of step t or W_hh?",
                     _wrong_norms(back=lambda s: (s.g @ s.W_hh) * (1 - s.h[:, s.t] ** 2))),
-            Mistake("N15", "You measure the gradient as it is before the tanh, not at the state. Of what is dL/dh[:, t] the "
-                    "gradient?", _wrong_norms(before=lambda s: s.g * (1 - s.h[:, s.t] ** 2))),
+            Mistake("N15", "You measure the gradient as it is before the tanh, not at the state. Of what is "
+                    "dL/dh[:, t] the gradient?", _wrong_norms(before=lambda s: s.g * (1 - s.h[:, s.t] ** 2))),
             Mistake("N16", "You add up each sample's norm. Is the norm of a whole the sum of its parts' norms?",
                     _wrong_norms(size=lambda g: np.sqrt((g**2).sum(1)).sum())),
             Mistake("N17", "All your norms are the same. What changes from one turn of your loop to the next?",
@@ -277,7 +279,7 @@ QUESTIONS = (
                     _wrong_clip(factor=lambda norm, most: most / max(norm, 1e-300))),
             Mistake("G03", "Each array is clipped by its own norm. Which norm do they have together?",
                     _wrong_clip(each=lambda grad, norm, most: grad * min(1.0, most / max(_length([grad]), 1e-300)))),
-            Mistake("G04", "You tell the norm after clipping. Which of the two does somebody want who watches training?",
+            Mistake("G04", "You return the norm after clipping. Which of the two tells whether training is stable?",
                     _wrong_clip(told=lambda norm, clipped: _length(clipped))),
             Mistake("G06", "For gradients 3 and 4 the norm is 5. Is yours 25?",
                     _wrong_clip(lambda grads: sum((grad**2).sum() for grad in grads))),
@@ -289,7 +291,7 @@ QUESTIONS = (
                     _wrong_clip(lambda grads: _length(grads[:1]))),
             Mistake("G11", "Your clipped gradients are longer than before. Which way round is the fraction?",
                     _wrong_clip(factor=lambda norm, most: norm / most if norm > most else 1.0)),
-            Mistake("G12", "Your norm is the root of a mean. Does it depend on how many entries there are, as a norm does?",
+            Mistake("G12", "Your norm is the root of a mean. Does a norm divide by the number of entries?",
                     _wrong_clip(lambda grads: np.sqrt(sum((grad**2).sum() for grad in grads)
                                                       / sum(grad.size for grad in grads)))),
             Mistake("G13", "The gradients that are too long stay, the short ones are changed. Which should be?",

@@ -15,6 +15,11 @@ Array = np.ndarray[Any, Any]
 WEIGHTS = {"W_xh": "H D", "W_hh": "H H", "b": "H"}
 STEP = {"x_t": "N D", "h_prev": "N H", **WEIGHTS}
 SEQUENCE = {"x": "N T D", "h0": "N H", **WEIGHTS}
+# Zeros for h0, and h[:, -1] of an array that is still empty, are the same numbers.
+H0_HINT = (
+    "At t = 0 the previous state is the h0 that was passed in: give h0 = ones, does your h[:, 0] change? "
+    "And what does h[:, t-1] mean at t = 0?"
+)
 
 # ---------------------------------------------------------------- oracles
 
@@ -253,10 +258,8 @@ QUESTIONS = (
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("F01", "At t = 0 the previous state is the h0 that was passed in. Give h0 = ones: does your "
-                    "h[:, 0] change?", _loop(before=lambda prev, h, h0, t: prev if t else np.zeros_like(h0))),
-            Mistake("F02", "What is h[:, t-1] at t = 0? Python wraps round to the last slot, which is still empty.",
-                    _loop(before=lambda prev, h, h0, t: h[:, t - 1])),
+            Mistake("F01", H0_HINT, _loop(before=lambda prev, h, h0, t: prev if t else np.zeros_like(h0))),
+            Mistake("F02", H0_HINT, _loop(before=lambda prev, h, h0, t: h[:, t - 1])),
             Mistake("F03", "h[:, 0] is right, later ones are not: what do you pass as previous state at t = 1?",
                     _loop(before=lambda prev, h, h0, t: h0)),
             Mistake("F04", "Your h[:, t] is the state before token t. What comes first, computing or storing?",
