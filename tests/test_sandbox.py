@@ -102,7 +102,8 @@ def test_an_answer_before_the_question_ends_the_worker(runner: SandboxRunner) ->
     source = (
         "import os, struct\n"
         'text = b\'{"arrays":[],"ok":true,"values":{"y":1.0},"changed":[]}\'\n'
-        "def f(x):\n    if x == 1.0:\n        os.write(4, struct.pack('<4sIII', b'mint', 3, len(text), 0) + text)\n    return x\n"
+        "def f(x):\n    if x == 1.0:\n"
+        "        os.write(4, struct.pack('<4sIII', b'mint', 3, len(text), 0) + text)\n    return x\n"
     )
     assert ask(runner, source, x=2.0).values == {"y": 2.0}
     answer = ask(runner, source, x=1.0)
@@ -113,7 +114,7 @@ def test_descriptors_and_environment(runner: SandboxRunner) -> None:
     os.environ["AUTOGRADER_TEST_SECRET"] = "a secret of the judge"
     assert ask(runner, "def f(x):\n    return x").verdict == ""
     pid = worker_pid(runner)
-    assert sorted(os.listdir(f"/proc/{pid}/fd"), key=int) == ["0", "1", "2", "3", "4"]
+    assert sorted(path.name for path in Path(f"/proc/{pid}/fd").iterdir()) == ["0", "1", "2", "3", "4"]
     assert b"SECRET" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 

@@ -7,7 +7,7 @@ same submission judged with the same bundle gives the same data.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,12 +40,13 @@ class Outcome:
     owners: Mapping[str, str] = field(default_factory=dict)  # leaf -> output of the question
     answer: Answer = field(default_factory=Answer)
 
-    def wrong_outputs(self, outputs: Iterable[str]) -> set[str]:
+    def wrong_outputs(self, outputs: Collection[str]) -> set[str]:
         """The question's outputs that this case takes points from."""
         if self.verdict == "passed":
             return set()
         if self.verdict != "wrong" or not self.comparisons:
-            return set(outputs)
+            asked = set() if self.case.verdict else {owner(name, outputs) for name in self.case.returns}
+            return asked or set(outputs)
         return {self.owners[leaf] for leaf, comparison in self.comparisons.items() if not comparison.right}
 
 
@@ -156,36 +157,38 @@ def _compare_value(
 # ---------------------------------------------------------------- naming the mistake
 
 
-def name_mistakes(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """For each leaf that is wrong, the one known mistake that explains it in every case that was compared.
+def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """For each leaf that is wrong, the names of the known mistakes that explain it, joined by "|".
 
-    A mistake explains a leaf if the student's value is the mistake's wherever both were computed, and the right
-    one where the mistake gives the right one. If several do, those that explain the most leaves stay; if they do
-    not all mean the same, none is named: a wrong name is worse than none.
+    A mistake explains a leaf if in every case that was compared the student's value is the mistake's, which is the
+    right one where the mistake does no harm. If several do, those stay that explain the most leaves and, of these,
+    those that spoil the fewest: only `db` averaged is not "everything averaged".
     """
     compared = [outcome for outcome in outcomes if outcome.comparisons and not outcome.case.verdict]
     wrong = {leaf for o in compared for leaf, comparison in o.comparisons.items() if not comparison.right}
     candidates: dict[str, set[str]] = {}
     for leaf in wrong:
-        sets = [_explaining(outcome, leaf) for outcome in compared if leaf in outcome.comparisons]
+        sets = [_explaining(question, outcome, leaf) for outcome in compared if leaf in outcome.comparisons]
         candidates[leaf] = set.intersection(*sets) if sets else set()
     reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}
+    spoils = {name: sum(len(outcome.case.mistakes.get(name, {})) for outcome in compared) for name in reach}
     named = {}
     for leaf, found in candidates.items():
-        best = max((reach[name] for name in found), default=0)
-        kept = sorted(name for name in found if reach[name] == best)
+        ranks = {name: (reach[name], -spoils[name]) for name in found}
+        kept = sorted(name for name in found if ranks[name] == max(ranks.values()))
         if kept:
             named[leaf] = "|".join(kept)
     return named
 
 
-def _explaining(outcome: Outcome, leaf: str) -> set[str]:
+def _explaining(question: BakedQuestion, outcome: Outcome, leaf: str) -> set[str]:
+    """The mistakes whose value of a leaf is the student's in one case."""
     case, comparison = outcome.case, outcome.comparisons[leaf]
     names = set()
     got = _leaf_of(outcome.answer.values, leaf)
     bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
-    for mistake, values in case.mistakes.items():
-        there = _leaf_of(values, leaf)
+    for mistake in question.hints:
+        there = _leaf_of(case.mistakes.get(mistake, {}), leaf)
         if there is _ABSENT:
             if comparison.right:
                 names.add(mistake)
@@ -225,8 +228,8 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
     verdict = min((outcome.verdict for outcome in outcomes), key=ORDER.index)
     # What an edge case has to say is no news where the plain cases already fail.
     plain_fails = any(o.case.costs == 1.0 and o.verdict != "passed" for o in outcomes)
-    everything = name_mistakes(outcomes)
-    public = name_mistakes([outcome for outcome in outcomes if not outcome.case.hidden])
+    everything = name_mistakes(question, outcomes)
+    public = name_mistakes(question, [outcome for outcome in outcomes if not outcome.case.hidden])
     return {
         "name": question.name,
         "number": question.number,

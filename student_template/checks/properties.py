@@ -131,7 +131,7 @@ def loads_into_torch(answers: Values, evidence: Values) -> dict[str, str]:
 
 def _state_keys(state: Any) -> str:
     if not isinstance(state, Mapping):
-        return f"state is {_kind(state)}; expected a dict of four tensors: {', '.join(STATE_AXES)}"
+        return f"state is {_kind(state)}; expected a dict with four names and their tensors: {', '.join(STATE_AXES)}"
     missing = ", ".join(name for name in STATE_AXES if name not in state)
     extra = ", ".join([repr(name)[:40] for name in state if not isinstance(name, str) or name not in STATE_AXES][:4])
     if missing and extra:

@@ -1,0 +1,3 @@
+# tried to write my own, do not use
+def tanh(a):
+    raise NotImplementedError("later")

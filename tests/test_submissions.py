@@ -1,0 +1,172 @@
+"""The sample submissions, graded with the command that a teaching assistant types: each earns what it must."""
+
+from __future__ import annotations
+
+import csv
+import html
+import importlib.util
+import json
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder import bundle as bundles
+from autograder.bake import source_hash
+from autograder.cli import bundle_path
+from autograder.intake import file_stem
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSIGNMENT = ROOT / "assignments/memory_in_networks"
+STYLES = ("loops", "einsum", "recompute")
+
+spec = importlib.util.spec_from_file_location("assemble", ROOT / "tests/submissions/assemble.py")
+assert spec is not None
+assert spec.loader is not None
+assemble = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(assemble)
+
+SAMPLES = assemble.samples()
+each_sample = pytest.mark.parametrize("sample", SAMPLES)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What a run left: records and pages by the submission's name, the rows of the table, and what it said."""
+
+    records: dict[str, dict[str, Any]]
+    pages: dict[str, str]
+    rows: dict[str, dict[str, str]]
+    run: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    if sys.platform != "linux":
+        pytest.skip("submissions can be confined on Linux only")
+    folder = tmp_path_factory.mktemp("samples")
+    names = assemble.assemble(folder / "submissions")
+    bundle = fresh_bundle(folder)
+    run = autograder("grade", folder / "submissions", "--out", folder / "results", "--bundle", bundle)
+    assert run.returncode == 0, run.stderr
+    stems = file_stem(names)
+    records = {name: json.loads((folder / f"results/records/{stems[name]}.json").read_bytes()) for name in names}
+    pages = {name: (folder / f"results/feedback/{stems[name]}.html").read_text("utf-8") for name in names}
+    with (folder / "results/grades.csv").open(encoding="utf-8", newline="") as table:
+        rows = {row["submission"]: row for row in csv.DictReader(table)}
+    return Graded(records, pages, rows, run)
+
+
+def fresh_bundle(folder: Path) -> Path:
+    """The bundle that is there, if it is of today's questions; else one baked for this run."""
+    path = bundle_path(ASSIGNMENT)
+    try:
+        bundles.read(path, source=source_hash(ASSIGNMENT))
+    except (bundles.BundleError, OSError):
+        path = folder / "bundle.npz"
+        run = autograder("bake", "--bundle", path)
+        assert run.returncode == 0, run.stderr
+    return path
+
+
+def autograder(*words: object) -> subprocess.CompletedProcess[str]:
+    command = Path(sysconfig.get_path("scripts")) / "autograder"
+    return subprocess.run(
+        [command, words[0], "--assignment", ASSIGNMENT, *words[1:]],
+        capture_output=True, text=True, encoding="utf-8", cwd=ROOT, check=False,
+    )  # fmt: skip
+
+
+def wanted_question(expected: dict[str, Any], question: dict[str, Any]) -> dict[str, Any]:
+    """The verdict and points that a question must have: as said, or as the sample's base has them."""
+    if question["name"] in expected["questions"]:
+        return expected["questions"][question["name"]]
+    if expected["status"] == "unreadable" or expected["base"] == "none":
+        return {"verdict": "missing", "earned": 0}
+    if expected["base"] == "blank":
+        return {"verdict": "not_implemented", "earned": 0}
+    return {"verdict": "passed", "earned": question["possible"]}
+
+
+# ---------------------------------------------------------------- what each sample earns
+
+
+@pytest.mark.slow
+@each_sample
+def test_each_question_has_the_verdict_and_points_it_must(graded, sample):
+    expected = SAMPLES[sample]
+    record = graded.records[assemble.submission_name(sample, expected)]
+    assert expected["questions"].keys() <= {question["name"] for question in record["questions"]}
+    found = {q["name"]: {"verdict": q["verdict"], "earned": q["earned"]} for q in record["questions"]}
+    assert found == {question["name"]: wanted_question(expected, question) for question in record["questions"]}
+
+
+@pytest.mark.slow
+@each_sample
+def test_status_and_total_are_what_they_must_be(graded, sample):
+    expected = SAMPLES[sample]
+    name = assemble.submission_name(sample, expected)
+    record, row = graded.records[name], graded.rows[name]
+    assert (record["status"], record["total"]) == (expected["status"], expected["total"])
+    assert (row["status"], float(row["total"])) == (expected["status"], expected["total"])
+    assert bool(record["problem"]) is (expected["status"] == "unreadable")
+
+
+@pytest.mark.slow
+@each_sample
+def test_page_says_what_the_student_needs(graded, sample):
+    expected = SAMPLES[sample]
+    name = assemble.submission_name(sample, expected)
+    shown = html.unescape(graded.pages[name])
+    assert [text for text in expected["says"] if text not in shown] == []
+    printed = graded.records[name]["printed"]
+    assert [text for text in expected.get("printed", ()) if text not in printed] == []
+
+
+@pytest.mark.slow
+def test_every_submission_has_its_row_and_none_troubled_the_grader(graded):
+    names = {assemble.submission_name(sample, expected) for sample, expected in SAMPLES.items()}
+    assert set(graded.rows) == names
+    assert {record["status"] for record in graded.records.values()} == {"graded", "unreadable"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", STYLES)
+def test_right_styles_get_no_remark(graded, sample):
+    record = graded.records[sample]
+    cases = [case for question in record["questions"] for case in question["cases"]]
+    assert [case["warnings"] for case in cases if case["warnings"]] == []
+    assert (record["notes"], record["printed"]) == ([], "")
+
+
+# ---------------------------------------------------------------- the folder itself
+
+
+def test_assembling_again_gives_the_same_bytes(tmp_path):
+    def contents(folder: Path) -> dict[str, bytes]:
+        assemble.assemble(folder)
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    first = contents(tmp_path / "one")
+    assert first == contents(tmp_path / "two")
+    assert first == contents(tmp_path / "one")  # over what is there
+
+
+@pytest.mark.parametrize("sample", STYLES)
+def test_right_styles_hold_nothing_of_the_reference(sample):
+    own = {path.name for path in (ROOT / "tests/submissions" / sample / "memnet").glob("*.py")}
+    assert {path.name for path in (ROOT / "reference/memnet").glob("*.py")} - own == {"__init__.py"}
+
+
+@each_sample
+def test_expectations_are_whole(sample):
+    expected = SAMPLES[sample]
+    keys = {"about", "base", "remove", "form", "status", "total", "questions", "says"}
+    assert keys <= expected.keys() <= keys | {"name", "printed"}
+    assert expected["base"] in assemble.BASES
+    assert expected["form"] in assemble.FORMS
+    assert expected["about"].endswith(".")
