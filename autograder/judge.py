@@ -141,7 +141,7 @@ def _compare_value(
 ) -> Iterable[tuple[str, Comparison]]:
     spec = parse_spec(question.outputs[output])
     parts = dict(leaves(name, expected))
-    values = dict(leaves(name, got)) if isinstance(expected, list | tuple | dict) else {name: got}
+    values = dict(leaves(name, got, expected))
     if set(parts) - set(values):
         kind = "list" if isinstance(expected, list | tuple) else "dict"
         text = f"{name} does not have the parts of a {kind} of {len(parts)}: {', '.join(parts)}"
@@ -185,10 +185,10 @@ def _explaining(question: BakedQuestion, outcome: Outcome, leaf: str) -> set[str
     """The mistakes whose value of a leaf is the student's in one case."""
     case, comparison = outcome.case, outcome.comparisons[leaf]
     names = set()
-    got = _leaf_of(outcome.answer.values, leaf)
+    got = _leaf_of(outcome.answer.values, leaf, case.expected)
     bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
     for mistake in question.hints:
-        there = _leaf_of(case.mistakes.get(mistake, {}), leaf)
+        there = _leaf_of(case.mistakes.get(mistake, {}), leaf, {})
         if there is _ABSENT:
             if comparison.right:
                 names.add(mistake)
@@ -200,12 +200,13 @@ def _explaining(question: BakedQuestion, outcome: Outcome, leaf: str) -> set[str
 _ABSENT = object()
 
 
-def _leaf_of(values: Mapping[str, Any], leaf: str) -> Any:
+def _leaf_of(values: Mapping[str, Any], leaf: str, like: Mapping[str, Any]) -> Any:
+    """The part of a value that a leaf names, as deep as what is expected goes."""
     for name, value in values.items():
         if name == leaf:
             return value
         if leaf.startswith(name + "["):
-            return dict(leaves(name, value)).get(leaf, _ABSENT)
+            return dict(leaves(name, value, like.get(name, value))).get(leaf, _ABSENT)
     return _ABSENT
 
 

@@ -219,7 +219,7 @@ def bundles_agree(one: Any, other: Any) -> bool:
             return False
         return scaled_error(one, other) <= (1e-5 if one.dtype == np.float32 else 1e-9)
     if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) <= 1e-9 * max(abs(one), abs(other)) or one == other
+        return bundles_agree(np.asarray(one), np.asarray(other))
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(bundles_agree, one, other))
     if isinstance(one, dict) and isinstance(other, dict):

@@ -36,12 +36,12 @@ each_sample = pytest.mark.parametrize("sample", SAMPLES)
 
 @dataclass(frozen=True)
 class Graded:
-    """What a run left: records and pages by the submission's name, the rows of the table, and what it said."""
+    """What a run left: records, pages and rows of the table by the submission's name; hints by question."""
 
     records: dict[str, dict[str, Any]]
     pages: dict[str, str]
     rows: dict[str, dict[str, str]]
-    run: subprocess.CompletedProcess[str]
+    hints: dict[str, dict[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,8 @@ def graded(tmp_path_factory):
     pages = {name: (folder / f"results/feedback/{stems[name]}.html").read_text("utf-8") for name in names}
     with (folder / "results/grades.csv").open(encoding="utf-8", newline="") as table:
         rows = {row["submission"]: row for row in csv.DictReader(table)}
-    return Graded(records, pages, rows, run)
+    hints = {question.name: dict(question.hints) for question in bundles.read(bundle).questions}
+    return Graded(records, pages, rows, hints)
 
 
 def fresh_bundle(folder: Path) -> Path:
@@ -128,6 +129,23 @@ def test_page_says_what_the_student_needs(graded, sample):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sample", [sample for sample, expected in SAMPLES.items() if "named" in expected])
+def test_known_mistakes_are_named_and_their_hints_given(graded, sample):
+    shown = html.unescape(graded.pages[sample])
+    found = {question["name"]: mistakes_in(question) for question in graded.records[sample]["questions"]}
+    wanted = SAMPLES[sample]["named"]
+    assert {name: found[name] for name in wanted} == {name: set(mistakes) for name, mistakes in wanted.items()}
+    hints = [graded.hints[name][mistake] for name, mistakes in wanted.items() for mistake in mistakes]
+    assert [hint for hint in hints if hint not in shown] == []
+
+
+def mistakes_in(question: dict[str, Any]) -> set[str]:
+    """The mistakes that a question's public cases name."""
+    cases = [case for case in question["cases"] if not case["hidden"]]
+    return {value["mistake"] for case in cases for value in case["values"] if value["mistake"]}
+
+
+@pytest.mark.slow
 def test_every_submission_has_its_row_and_none_troubled_the_grader(graded):
     names = {assemble.submission_name(sample, expected) for sample, expected in SAMPLES.items()}
     assert set(graded.rows) == names
@@ -166,7 +184,7 @@ def test_right_styles_hold_nothing_of_the_reference(sample):
 def test_expectations_are_whole(sample):
     expected = SAMPLES[sample]
     keys = {"about", "base", "remove", "form", "status", "total", "questions", "says"}
-    assert keys <= expected.keys() <= keys | {"name", "printed"}
+    assert keys <= expected.keys() <= keys | {"name", "named", "printed"}
     assert expected["base"] in assemble.BASES
     assert expected["form"] in assemble.FORMS
     assert expected["about"].endswith(".")

@@ -45,14 +45,21 @@ class Setting:
 # ---------------------------------------------------------------- leaves and arrays
 
 
-def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The arrays and numbers in a value, each with the name that a message calls it by."""
-    if isinstance(value, list | tuple):
+_SAME: Any = object()
+
+
+def leaves(name: str, value: Any, like: Any = _SAME) -> Iterator[tuple[str, Any]]:
+    """The arrays and numbers in a value, each with the name that a message calls it by.
+
+    like: a value whose nesting is followed, so that a nested list in the place of an array stays whole.
+    """
+    like = value if like is _SAME else like
+    if isinstance(value, list | tuple) and isinstance(like, list | tuple):
         for index, item in enumerate(value):
-            yield from leaves(f"{name}[{index}]", item)
-    elif isinstance(value, dict):
+            yield from leaves(f"{name}[{index}]", item, like[index] if index < len(like) else item)
+    elif isinstance(value, dict) and isinstance(like, dict):
         for key, item in value.items():
-            yield from leaves(f"{name}[{key!r}]", item)
+            yield from leaves(f"{name}[{key!r}]", item, like.get(key, item))
     else:
         yield name, value
 

@@ -6,6 +6,7 @@ outputs, "" if the property holds, else a sentence for the student.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -104,6 +105,8 @@ def _endings(split: list[list[str]]) -> str:
 def jacobian_moves_states(answers: Values, evidence: Values) -> dict[str, str]:
     """A Jacobian, applied to a small change of the state before, is the change of the state after."""
     J, moved = answers["J"], evidence["moved"]
+    with contextlib.suppress(ValueError):  # lists of lists that are no array
+        J = np.asarray(J) if isinstance(J, list | tuple) else J
     if not isinstance(J, np.ndarray) or J.shape != (*moved.shape, moved.shape[1]) or J.dtype.kind != "f":
         return {"J": "J has not the shape (N, H, H) of floats, so it cannot be held against a moved state"}
     predicted = np.einsum("nij,nj->ni", J.astype(float), evidence["nudge"])

@@ -6,6 +6,7 @@ loaded from memory. What it answers is a value, never a verdict: the judge belie
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import importlib
@@ -17,6 +18,7 @@ import random
 import sys
 import traceback
 import types
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -93,6 +95,28 @@ class _Idle:
     def __iter__(self) -> Any:
         return iter((self, self))
 
+    def __getitem__(self, key: Any) -> Any:
+        return self
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        pass
+
+
+class _Bar(_Idle):
+    """What tqdm gives: it passes on what it was given, and shows nothing."""
+
+    def __init__(self, iterable: Any = (), *args: Any, **keywords: Any) -> None:
+        self._items = iterable
+
+    def __iter__(self) -> Any:
+        return iter(self._items)
+
 
 def _stand_in(name: str) -> types.ModuleType:
     module = types.ModuleType(name)
@@ -100,8 +124,8 @@ def _stand_in(name: str) -> types.ModuleType:
     idle = _Idle()
     module.__dict__["__getattr__"] = lambda attribute: getattr(idle, attribute)
     if name.startswith("tqdm"):
-        module.__dict__["tqdm"] = lambda iterable=(), *args, **keywords: iterable
-        module.__dict__["trange"] = lambda *bounds, **keywords: range(*bounds)
+        module.__dict__["tqdm"] = _Bar
+        module.__dict__["trange"] = lambda *bounds, **keywords: _Bar(range(*bounds))
     return module
 
 
@@ -182,21 +206,31 @@ def _no_input(*args: Any, **keywords: Any) -> Any:
 
 def outline(source: bytes) -> list[str]:
     """Names of the functions and classes in a module that are still stubs: they only raise NotImplementedError."""
-    import ast
 
-    def is_stub(body: list[ast.stmt]) -> bool:
-        rest = [node for node in body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
-        return len(rest) == 1 and isinstance(rest[0], ast.Raise) and "NotImplementedError" in ast.dump(rest[0])
-
-    stubs = []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and is_stub(node.body):
-            stubs.append(node.name)
+    def is_stub(node: ast.stmt) -> bool:
         if isinstance(node, ast.ClassDef):
             methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-            if methods and all(is_stub(method.body) for method in methods):
-                stubs.append(node.name)
-    return stubs
+            return bool(methods) and all(map(is_stub, methods))
+        if not isinstance(node, ast.FunctionDef):
+            return False
+        body = [item for item in node.body if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))]
+        return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])
+
+    tree = ast.parse(source)
+    stubs = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and is_stub(node)]
+    # A name that anything else in the module binds or imports may be no stub any more: then it is run.
+    bound = Counter(name for node in ast.walk(tree) for name in _bound_names(node))
+    return [name for name in stubs if bound[name] == 1 and "*" not in bound]
+
+
+def _bound_names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        return [node.name]
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return [node.id]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return []
 
 
 # ---------------------------------------------------------------- calls

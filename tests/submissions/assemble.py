@@ -12,6 +12,7 @@ expected.json:
     status     what its record says: "graded" or "unreadable"
     total      points
     questions  verdict and points of each question that the base would not earn alike
+    named      by question, the known mistakes whose hints its feedback page gives
     says       texts that its feedback page shows
     printed    texts that its record keeps of what it printed
 """

@@ -19,8 +19,9 @@ def gradient_norms(dh_last, h, W_hh):
     for t in tqdm(list(reversed(range(T))), desc="back"):
         norms[t] = np.sqrt((g**2).sum())
         g = (g * (1 - h[:, t] ** 2)) @ W_hh
-    fig, ax = plt.subplots()
-    ax.semilogy(norms)
+    fig, axes = plt.subplots(1, 2)
+    axes[0].semilogy(norms)
+    axes[1].imshow(W_hh)
     plt.show()
     display(fig)
     return norms

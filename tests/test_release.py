@@ -1,0 +1,240 @@
+"""What students are given: generated from the reference, the same on every build, and without the solution."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder import bundle as bundles
+from autograder import release
+from autograder.bake import Assignment, AssignmentError, bake, public
+from autograder.bundle import Bundle
+from autograder.judge import judge_question
+from autograder.runner import ProcessRunner
+
+from .conftest import ROOT, Run
+
+SOURCE = '''"""A module."""
+
+import numpy as np
+
+# BEGIN SOLUTION
+SECRET_TABLE = np.arange(7)
+# END SOLUTION
+
+
+def f(x):
+    """Say what f does.
+
+    Equation:
+        f(x) = x
+    """
+    # BEGIN SOLUTION
+    y = SECRET_TABLE @ x
+    return y
+    # END SOLUTION
+'''
+
+
+def test_the_solution_is_cut_out() -> None:
+    split = release.split_solution(SOURCE, "m.py")
+    assert "SECRET" not in split.stub
+    assert split.stub.endswith('    """\n    raise NotImplementedError\n')
+    assert "BEGIN" not in split.full
+    assert "y = SECRET_TABLE @ x" in split.full
+    compile(split.stub, "m.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("# BEGIN SOLUTION\nx = 1\n", "m.py:1: # BEGIN SOLUTION without # END SOLUTION; add it"),
+        ("x = 1\n# END SOLUTION\n", "m.py:2: # END SOLUTION without # BEGIN SOLUTION"),
+        ("# BEGIN SOLUTION\n# BEGIN SOLUTION\n", "m.py:2: # BEGIN SOLUTION inside a solution"),
+    ],
+)
+def test_odd_markers(text: str, says: str) -> None:
+    with pytest.raises(AssignmentError) as error:
+        release.split_solution(text, "m.py")
+    assert str(error.value).startswith(says)
+
+
+def test_points_stand_in_the_stub(assignment: Assignment) -> None:
+    question = replace(assignment.questions[0], points=1.0, minutes=7, number="B9")
+    stub = release.add_points(release.split_solution(SOURCE, "m.py").stub, "m.py", {"f": question})
+    assert '"""Say what f does.\n\n    Question B9, 1 point, about 7 minutes.\n\n    Equation:' in stub
+    with pytest.raises(AssignmentError, match=r"m\.py:1: has no g, which question"):
+        release.add_points("x = 1\n", "m.py", {"g": question})
+    with pytest.raises(AssignmentError, match=r"m\.py:1: g has no docstring"):
+        release.add_points("def g():\n    pass\n", "m.py", {"g": question})
+
+
+def test_every_stub_raises_and_documents(template: Mapping[str, bytes], assignment: Assignment) -> None:
+    for question in assignment.questions:
+        text = template[f"memnet/{question.module}.py"].decode()
+        assert f"Question {question.number}, " in text
+    for name, data in template.items():
+        if name.startswith("memnet/") and "__init__" not in name:
+            assert b"raise NotImplementedError" in data
+            assert b"SOLUTION" not in data
+
+
+def test_the_committed_template_is_up_to_date(run: Run) -> None:
+    done = run("autograder", "release", "--check")
+    assert done.returncode == 0, done.stdout
+
+
+def test_stale_missing_and_foreign_files_are_listed(template: Mapping[str, bytes], tmp_path: Path) -> None:
+    release.write_template(tmp_path, template)
+    assert release.stale_files(tmp_path, template) == []
+    (tmp_path / "memnet" / "rnn.py").write_text("changed")
+    (tmp_path / "memnet" / "gru.py").unlink()
+    (tmp_path / "answers.txt").write_text("foreign")
+    lines = release.stale_files(tmp_path, template)
+    assert lines == ["memnet/gru.py: is missing", "memnet/rnn.py: is stale", "answers.txt: is not generated"]
+    release.write_template(tmp_path, template)
+    assert release.stale_files(tmp_path, template) == []
+
+
+def test_the_zip_is_the_same_to_the_byte(template: Mapping[str, bytes], assignment: Assignment, tmp_path: Path) -> None:
+    shuffled = dict(reversed(template.items()))
+    one = release.write_zip(template, tmp_path / "a", assignment)
+    two = release.write_zip(shuffled, tmp_path / "elsewhere" / "b", assignment)
+    assert one.read_bytes() == two.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        names = archive.namelist()
+        assert names == sorted(f"memory-in-networks/{name}" for name in template)
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_two_bakes_are_the_same_to_the_byte(assignment: Assignment, baked: Bundle) -> None:
+    some = replace(assignment, questions=assignment.questions[:7])
+    assert bundles.to_bytes(bake(some)) == bundles.to_bytes(bake(some))
+    assert bundles.to_bytes(baked) == bundles.to_bytes(bundles.from_bytes(bundles.to_bytes(baked)))
+
+
+def test_a_bundle_from_another_processor_is_the_same(baked: Bundle) -> None:
+    """The last digits may differ; anything that a student could notice may not."""
+    first = public(baked)
+
+    def moved(by: float) -> Bundle:
+        question = first.questions[3]
+        case = question.cases[0]
+        expected = {name: value * (1 + by) for name, value in case.expected.items()}
+        changed = replace(question, cases=(replace(case, expected=expected), *question.cases[1:]))
+        return replace(first, questions=(*first.questions[:3], changed, *first.questions[4:]))
+
+    assert release.bundles_agree(first, moved(1e-15))
+    assert not release.bundles_agree(first, moved(1e-6))
+    assert not release.bundles_agree(first, replace(first, version="2"))
+
+
+def test_no_hidden_case_is_given_out(template: Mapping[str, bytes], baked: Bundle) -> None:
+    data = template["checks/public.npz"]
+    given = bundles.from_bytes(data)
+    assert given.public
+    assert not any(case.hidden for question in given.questions for case in question.cases)
+    with np.load(io.BytesIO(data)) as archive:
+        arrays, text = archive["arrays"].tobytes(), archive["questions"].tobytes()
+    found = 0
+    for question in baked.questions:
+        for case in question.cases:
+            for value in (*case.inputs.values(), *case.expected.values()):
+                if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.size > 4 and value.any():
+                    assert (value.tobytes() in arrays) is not case.hidden
+                    found += case.hidden
+            if case.hidden and case.hint:
+                others = [c.hint for q in baked.questions for c in q.cases if not c.hidden]
+                assert case.hint in others or case.hint.encode() not in text
+    assert found > 100, "there are hidden arrays, or this test shows nothing"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what a release is made from, two quick parts of it."""
+    for name in ("assignments", "reference"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    settings = tmp_path / "assignments" / "memory_in_networks" / "assignment.toml"
+    lines = settings.read_text().splitlines()
+    settings.write_text("\n".join('questions = ["rnn"]' if line.startswith("questions") else line for line in lines))
+    for path in (tmp_path / "reference" / "memnet").glob("*.py"):
+        if path.stem not in ("rnn", "__init__"):
+            path.unlink()
+    return tmp_path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, old
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        # the solution is wrong, or a question asks for what it does not do
+        ("reference/memnet/rnn.py", "h_prev @ W_hh.T + b)", "h_prev @ W_hh + b)",
+         "question rnn_step: the solution earns"),
+        # a solution that was not marked stands in the stub
+        ("reference/memnet/rnn.py", "    # BEGIN SOLUTION\n    # Rows", "    # Rows", "# END SOLUTION without"),
+        # a line of the solution stands in a file that students get
+        ("assignments/memory_in_networks/properties.py", '"""The same multiset of tokens in two orders',
+         'def leak(h, W_hy, b_y):\n    return h @ W_hy.T + b_y\n\n\ndef x():\n    """The', "holds the solution's"),
+    ],
+    ids=["wrong solution", "no marker", "leak"],
+)  # fmt: skip
+def test_nothing_wrong_is_released(project: Path, file: str, old: str, new: str, says: str, run: Run) -> None:
+    if "leak" in new:
+        path = project / file
+        path.write_text(path.read_text() + "\n\ndef leak(h, W_hy, b_y):\n    return h @ W_hy.T + b_y\n")
+    else:
+        edit(project / file, old, new)
+    done = run("autograder", "release", cwd=project)
+    assert done.returncode == 2, done.stdout
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "dist").exists()
+    assert not (project / "student_template").exists()
+
+
+def test_a_blank_that_earns_points_is_not_released(project: Path, run: Run) -> None:
+    marker = "    # BEGIN SOLUTION\n    return h @ W_hy.T + b_y\n    # END SOLUTION\n"
+    path = project / "reference" / "memnet" / "rnn.py"
+    text = path.read_text()
+    if marker not in text:
+        start = text.index("# BEGIN SOLUTION", text.index("def output_head"))
+        end = text.index("# END SOLUTION", start)
+        body = text[start:end].replace("# BEGIN SOLUTION", "pass")
+        text = text[:start] + body + "pass" + text[end + len("# END SOLUTION") :]
+    else:
+        text = text.replace(marker, "    return h @ W_hy.T + b_y\n")
+    path.write_text(text)
+    done = run("autograder", "release", cwd=project)
+    assert done.returncode == 2
+    assert "question output_head: the blank earns 1 of 1" in done.stderr
+
+
+@pytest.mark.slow
+def test_each_stub_filled_alone_earns_its_own_points(
+    assignment: Assignment, baked: Bundle, solution: dict[str, bytes], blank: dict[str, bytes]
+) -> None:
+    """For every question: with its functions solved in an otherwise blank submission it alone earns its points."""
+    solved = {f"solved_{name}": text.replace(b"from .", b"from .solved_") for name, text in solution.items()}
+    runner = ProcessRunner(baked.package, [*baked.torch_modules, "solved_simple_rnn"])
+    try:
+        for question in assignment.questions:
+            names = ", ".join(release.asked_functions((question,), question.module))
+            fill = f"\nfrom .solved_{question.module} import {names}\n".encode()
+            runner.open({**blank, **solved, question.module: blank[question.module] + fill})
+            reports = [judge_question(q, runner, assignment.properties) for q in baked.questions]
+            earned = {report["name"]: report["earned"] for report in reports if report["earned"]}
+            assert earned == {question.name: question.points}
+    finally:
+        runner.close()
