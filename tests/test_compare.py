@@ -135,9 +135,12 @@ def test_what_has_no_fitting_shape(axes: str, expected: Any, got: Any, text: str
     assert text.endswith("expected") or found.findings == (text,)
 
 
-@pytest.mark.parametrize("got", [10**30, [10**30, 0, 0], np.array([10**30, 0, 0], object)])
-def test_numbers_that_no_array_holds_are_wrong(got: Any) -> None:
-    found = check("N", X_N, got)
+@pytest.mark.parametrize(
+    ("axes", "expected", "got"),
+    [("number", np.array(1.0), 10**30), ("N", X_N, [10**30, 0, 0]), ("N", X_N, np.array([10**30, 0, 0], object))],
+)
+def test_numbers_that_no_array_holds_are_wrong(axes: str, expected: Any, got: Any) -> None:
+    found = check(axes, expected, got)
     assert not found.right
     assert found.findings
 
@@ -180,7 +183,8 @@ def only(array: Any, *gates: str) -> Any:
         ("N 4H", X_GATES, blocks(X_GATES, "iiii"), "ifgo",
          "the blocks of y are right but in the order i, i, i, i; here it is i, f, g, o"),
         ("N 4H", X_GATES, only(X_GATES, "g"), "ifgo", "y is wrong at every sample n"),
-        ("N T D", X_NTD, np.full((3, 8, 4), np.nan), "", "y holds nan in 96 of 96 places, first at n = 0, t = 0, d = 0"),
+        ("N T D", X_NTD, np.full((3, 8, 4), np.nan), "",
+         "y holds nan in 96 of 96 places, first at n = 0, t = 0, d = 0"),
         ("N T D", X_NTD, changed(X_NTD, (1, 2, 3), by=np.inf), "",
          "y holds inf in 1 of 96 places, first at n = 1, t = 2, d = 3"),
         ("any", X_NH, changed(X_NH, (2, 4), by=np.nan), "", "y holds nan in 1 of 15 places, first at index (2, 4)"),
@@ -210,7 +214,8 @@ def test_most_telling_finding_comes_first(axes: str, expected: Any, got: Any, ga
         ("N 4H", X_GATES, only(X_GATES, "i", "o"), "ifgo", "y is wrong only in the blocks i, o"),
         ("N 3H", X_GATES[:, :15], changed(X_GATES[:, :15], (..., slice(10, 15))), "rzn",
          "y is wrong only in the block n"),
-        ("N H", X_NH, changed(X_NH, (2, 1), by=0.5), "", f"y[2, 1] is {X_NH[2, 1] + 0.5:.6g}; expected {X_NH[2, 1]:.6g}"),
+        ("N H", X_NH, changed(X_NH, (2, 1), by=0.5), "",
+         f"y[2, 1] is {X_NH[2, 1] + 0.5:.6g}; expected {X_NH[2, 1]:.6g}"),
         ("int N", np.array([1, 2, 3]), np.array([1, 2, 4]), "", "y[2] is 4; expected 3"),
         ("bool N", np.array([True] * 3), np.array([True, False, True]), "", "y[1] is False; expected True"),
         ("int N", np.array([10**9, 2, 3]), np.array([10**9, 2, 4]), "", "y[2] is 4; expected 3"),

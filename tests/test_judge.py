@@ -1,0 +1,369 @@
+"""Verdicts, points and the naming of mistakes, on small questions that a plain worker answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograder.bake import bake_question
+from autograder.bundle import BakedCase, BakedQuestion
+from autograder.judge import ORDER, Outcome, QuestionRun, judge_question, owner
+from autograder.question import Case, Mistake, Question
+from autograder.runner import Answer, ProcessRunner
+
+TWICE_Y, TWICE_Z, MINUS = "Is y too large?", "Is z too large?", "Which sign?"
+
+
+def pair(x: Any, w: Any) -> Any:
+    return x * w, x + w
+
+
+# Two outputs of equal worth; the edge cases cost a quarter each.
+PAIR = Question(
+    "pair", number="A1", module="m", points=4, minutes=5, calls=("y, z = pair(x, w)",),
+    inputs={"x": "N D", "w": "D"}, outputs={"y": "N D", "z": "N D"}, oracle=pair,
+    cases=(
+        Case("small", N=2, D=3),
+        Case("wide", N=3, D=5, hidden=True),
+        Case("one", N=1, D=3, costs=0.25, hint="And for one sample?"),
+        Case("strided", N=4, D=3, costs=0.25, layout="strided", hidden=True, hint="A hidden hint."),
+    ),
+    mistakes=(
+        Mistake("y twice", TWICE_Y, lambda x, w: (2 * x * w, x + w)),
+        Mistake("z twice", TWICE_Z, lambda x, w: (x * w, 2 * (x + w))),
+        Mistake("all twice", "Are both too large?", lambda x, w: (2 * x * w, 2 * (x + w))),
+        Mistake("sign 1", MINUS, lambda x, w: (-x * w, x + w)),
+        Mistake("sign 2", MINUS, lambda x, w: (x * -w, x + w)),
+        Mistake("half 1", "Half of what?", lambda x, w: (x * w / 2, x + w)),
+        Mistake("half 2", "A half of which?", lambda x, w: (x * w / 2, x + w)),
+        Mistake("crash", "Does it run?", lambda x, w: x[99]),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def question() -> BakedQuestion:
+    return bake_question(PAIR, "seed", {})
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[ProcessRunner]:
+    found = ProcessRunner("toy", ())
+    yield found
+    found.close()
+
+
+def judge(runner: ProcessRunner, question: BakedQuestion, source: str, properties: Any = None) -> dict[str, Any]:
+    runner.open({"m": source.encode()})
+    return judge_question(question, runner, properties or {})
+
+
+def returns(y: str = "x * w", z: str = "x + w", before: str = "pass") -> str:
+    return f"import numpy as np\ndef pair(x, w):\n    {before}\n    return {y}, {z}\n"
+
+
+def case_of(report: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return next(dict(case) for case in report["cases"] if case["name"] == name)
+
+
+def verdicts(report: Mapping[str, Any]) -> list[str]:
+    return [case["verdict"] for case in report["cases"]]
+
+
+def named(report: Mapping[str, Any], case: str = "small") -> dict[str, tuple[str, str]]:
+    return {v["name"]: (v["mistake"], v["hint"]) for v in case_of(report, case)["values"] if not v["right"]}
+
+
+# ---------------------------------------------------------------- points
+
+
+@pytest.mark.parametrize(
+    ("source", "earned", "shares", "seen"),
+    [
+        (returns(), 4.0, [2.0, 2.0], "pppp"),
+        (returns(y="x * w * 1.5"), 2.0, [0.0, 2.0], "wwww"),
+        (returns(y="x", z="w"), 0.0, [0.0, 0.0], "wwww"),
+        (returns(z="(x + w) * (1 if len(x) > 1 else 1.5)"), 3.5, [2.0, 1.5], "ppwp"),
+        (returns(y="np.ravel(x, order='K').reshape(x.shape) * w * (1 if len(x) < 4 else 3)"), 3.5, [1.5, 2.0], "pppw"),
+        (returns(y="x * w * (1 if 1 < len(x) < 4 else 3)"), 3.0, [1.0, 2.0], "ppww"),
+        (returns(y="x * w * (1 if len(x) != 3 else 3)", z="(x + w) * (1 if len(x) != 1 else 3)"), 1.5, [0.0, 1.5],
+         "pwwp"),
+        (returns(before="x[1] if len(x) != 4 else x[9]"), 2.0, [1.0, 1.0], "ppcc"),
+        (returns(y="x.astype('f4') * w.astype('f4')"), 4.0, [2.0, 2.0], "pppp"),
+        (returns(y="(x * w).tolist()"), 4.0, [2.0, 2.0], "pppp"),
+        ("def pair(x, w): return x * w", 0.0, [0.0, 0.0], "wwww"),
+        ("def pair(x, w): return (x * w, x + w, x)", 0.0, [0.0, 0.0], "wwww"),
+    ],
+)  # fmt: skip
+def test_points_go_by_output_and_case(
+    runner: ProcessRunner, question: BakedQuestion, source: str, earned: float, shares: list[float], seen: str
+) -> None:
+    report = judge(runner, question, source)
+    assert report["earned"] == earned
+    assert report["possible"] == 4.0
+    assert [output["earned"] for output in report["outputs"]] == shares
+    assert [output["possible"] for output in report["outputs"]] == [2.0, 2.0]
+    assert "".join(verdict[0] for verdict in verdicts(report)) == seen
+    assert report["verdict"] == min(verdicts(report), key=ORDER.index)
+
+
+def test_wrong_count_of_values_is_explained(runner: ProcessRunner, question: BakedQuestion) -> None:
+    report = judge(runner, question, "def pair(x, w): return x * w")
+    assert case_of(report, "small")["text"] == "pair returned one ndarray; expected 2: y, z"
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict", "text"),
+    [
+        (returns(), "passed", ""),
+        (returns(y="-x"), "wrong", ""),
+        (returns(before="raise ValueError('no luck')"), "crashed", "ValueError: no luck"),
+        (returns(before="import os; os._exit(3)"), "crashed", "the code ended its own process (exit status 3)"),
+        (returns(before="while True: pass"), "timed_out",
+         "not finished in time (0.4 seconds for all cases of the question)"),
+        (returns(before="raise MemoryError"), "over_memory", "MemoryError"),
+        (returns(before="raise NotImplementedError"), "not_implemented", "NotImplementedError"),
+        (returns(before="open('answers')"), "forbidden", "this is not allowed here: files cannot be opened here"),
+        (returns(before="import requests"), "forbidden",
+         "toy/m.py imports requests; modules here may import numpy and each other only"),
+        ("def other(): pass", "missing", "toy/m.py has no pair"),
+        ("def pair(:", "crashed", "SyntaxError: invalid syntax (m.py, line 1)"),
+        ("raise NotImplementedError", "crashed", "NotImplementedError"),
+    ],
+)  # fmt: skip
+def test_every_verdict(runner: ProcessRunner, question: BakedQuestion, source: str, verdict: str, text: str) -> None:
+    seconds = 0.4 if verdict == "timed_out" else 30.0
+    report = judge(runner, replace(question, seconds=seconds), source)
+    assert report["verdict"] == verdict
+    assert case_of(report, "small")["text"] == text
+    assert report["earned"] == (4.0 if verdict == "passed" else 0.0)
+    if verdict in ("timed_out", "over_memory", "not_implemented", "missing") or "exit" in text:
+        later = {(case["verdict"], case["text"]) for case in report["cases"][1:]}
+        assert later == {(verdict, "not run, after what happened in the case before")}
+
+
+def test_missing_module(runner: ProcessRunner, question: BakedQuestion) -> None:
+    runner.open({"other": b""})
+    report = judge_question(question, runner, {})
+    assert (report["verdict"], report["earned"]) == ("missing", 0.0)
+    assert case_of(report, "small")["text"] == "toy/m.py is not in the submission"
+
+
+def test_trace_shows_the_line(runner: ProcessRunner, question: BakedQuestion) -> None:
+    report = judge(runner, question, returns(before="x[99]"))
+    assert 'File "toy/m.py", line 3, in pair' in case_of(report, "small")["trace"]
+    assert "x[99]" in case_of(report, "small")["trace"]
+
+
+def test_text_of_a_submission_is_cleaned(runner: ProcessRunner, question: BakedQuestion) -> None:
+    report = judge(runner, question, returns(before=r"raise ValueError('\x1b[2J \u202e 0x7f001122aabb')"))
+    assert case_of(report, "small")["text"] == "ValueError: \ufffd[2J \ufffd 0x…"
+
+
+def test_earlier_cases_keep_their_verdict_when_a_later_one_ends_the_worker(
+    runner: ProcessRunner, question: BakedQuestion
+) -> None:
+    report = judge(runner, question, "import os\n" + returns(before="len(x) == 1 and os._exit(0)"))
+    assert verdicts(report) == ["passed", "passed", "crashed", "crashed"]
+    assert report["earned"] == 2.0
+
+
+def test_deadline_is_for_all_cases_together(runner: ProcessRunner, question: BakedQuestion) -> None:
+    source = returns(before="time.sleep(0.6)").replace("import numpy as np", "import time")
+    report = judge(runner, replace(question, seconds=1.0), source)
+    assert report["verdict"] == "timed_out"
+    assert verdicts(report)[0] == "passed"
+
+
+# ---------------------------------------------------------------- properties
+
+
+def property_question(check: Any, **changed: Any) -> tuple[BakedQuestion, dict[str, Any]]:
+    """A question whose function must not change x; `check` judges in place of the one it was baked with."""
+    declared = Question(
+        "keep", number="A2", module="m", points=3, minutes=5, calls=("y = keep(x)",), inputs={"x": "N"},
+        outputs={"y": "N"}, oracle=lambda x: x, verdict="kept", draw=lambda rng, sizes: {"secret": np.arange(2.0)},
+        cases=(Case("open", N=3), Case("shut", N=4, hidden=True)),
+    )  # fmt: skip
+    return bake_question(replace(declared, **changed), "seed", {"kept": lambda values, arrays: {"y": ""}}), {
+        "kept": check
+    }
+
+
+KEEP = "def keep(x): return x"
+
+
+def test_property_judges(runner: ProcessRunner) -> None:
+    seen: list[set[str]] = []
+
+    def check(values: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, str]:
+        seen.append(set(arrays))
+        return {"y": "" if np.array_equal(values["y"], arrays["x"]) else "y moves\x07"}
+
+    question, properties = property_question(check)
+    report = judge(runner, question, KEEP, properties)
+    assert (report["verdict"], report["earned"]) == ("passed", 3.0)
+    assert seen == [{"x", "secret"}] * 2
+    report = judge(runner, question, "def keep(x): return x + 1", properties)
+    assert (report["verdict"], report["earned"]) == ("wrong", 0.0)
+    assert case_of(report, "open")["values"][0]["findings"] == ["y moves\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (lambda values, arrays: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda values, arrays: {"other": ""}, "ValueError: value other belongs to no output of the question"),
+        (None, "KeyError: 'kept'"),
+    ],
+)
+def test_failing_property_is_the_graders_error(runner: ProcessRunner, check: Any, text: str) -> None:
+    question, properties = property_question(check)
+    report = judge(runner, question, KEEP, {} if check is None else properties)
+    assert (report["verdict"], report["earned"]) == ("grader_error", 0.0)
+    assert case_of(report, "open")["text"] == text
+
+
+# ---------------------------------------------------------------- naming mistakes
+
+
+@pytest.mark.parametrize(
+    ("source", "small", "wide"),
+    [
+        # one mistake; the one that would spoil z as well is not meant, for z is right
+        (returns(y="2 * x * w"), {"y": ("y twice", TWICE_Y)}, {"y": ("y twice", TWICE_Y)}),
+        # one mistake in both outputs beats two
+        (returns(y="2 * x * w", z="2 * (x + w)"),
+         dict.fromkeys("yz", ("all twice", "Are both too large?")),
+         dict.fromkeys("yz", ("all twice", "Are both too large?"))),
+        # two bugs
+        (returns(y="-x * w", z="2 * (x + w)"), {"y": ("sign 1", MINUS), "z": ("z twice", TWICE_Z)},
+         {"y": ("sign 1", MINUS), "z": ("z twice", TWICE_Z)}),
+        # one that is known and one that is not
+        (returns(y="2 * x * w", z="x - w"), {"y": ("y twice", TWICE_Y), "z": ("", "")},
+         {"y": ("y twice", TWICE_Y), "z": ("", "")}),
+        # two mistakes that give the same, with the same hint and with different ones
+        (returns(y="-x * w"), {"y": ("sign 1", MINUS)}, {"y": ("sign 1", MINUS)}),
+        (returns(y="x * w / 2"), {"y": ("", "")}, {"y": ("", "")}),
+        # to float32 accuracy the same is the same
+        (returns(y="2 * x * w * (1 + 1e-8)"), {"y": ("y twice", TWICE_Y)}, {"y": ("y twice", TWICE_Y)}),
+        (returns(y="2 * x * w * (1 + 1e-3)"), {"y": ("", "")}, {"y": ("", "")}),
+        # the mistake would be wrong in `wide`, where this is right
+        (returns(y="x * w * (2 if len(x) == 2 else 1)"), {"y": ("", "")}, {}),
+        # public cases are explained without the hidden ones; hidden ones only with all
+        (returns(y="x * w * (2 if len(x) < 3 else 7)"), {"y": ("y twice", TWICE_Y)}, {"y": ("", "")}),
+        (returns(y="x * w * (7 if len(x) == 1 else 2)"), {"y": ("", "")}, {"y": ("", "")}),
+        # a mistake that crashes has no value to be recognised by
+        (returns(y="None"), {"y": ("", "")}, {"y": ("", "")}),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(
+    runner: ProcessRunner, question: BakedQuestion, source: str, small: Any, wide: Any
+) -> None:
+    report = judge(runner, question, source)
+    assert named(report) == small
+    assert named(report, "wide") == wide
+
+
+def test_a_part_of_a_list_is_named_by_itself(runner: ProcessRunner) -> None:
+    declared = Question(
+        "parts", number="A1", module="m", points=2, minutes=5, calls=("g = parts(x)",), inputs={"x": "N D"},
+        outputs={"g": "D; N"}, oracle=lambda x: [x.sum(0), x.sum(1)], cases=(Case("a", N=2, D=3), Case("b", hidden=True,
+        N=3, D=2)), mistakes=(Mistake("mean", "A sum?", lambda x: [x.sum(0), x.mean(1)]),),
+    )  # fmt: skip
+    question = bake_question(declared, "seed", {})
+    report = judge(runner, question, "def parts(x): return [x.sum(0), x.mean(1)]")
+    assert named(report, "a") == {"g[1]": ("mean", "A sum?")}
+    assert case_of(report, "a")["values"][1]["findings"][0] == "g[1] is 1/D = 1/3 times what is expected, everywhere"
+    for source, text in (
+        ("return [x.sum(0)]", "g does not have the parts of a list of 2: g[0], g[1]"),
+        ("return x", "g does not have the parts of a list of 2: g[0], g[1]"),
+        ("return None", "g does not have the parts of a list of 2: g[0], g[1]"),
+    ):
+        report = judge(runner, question, f"def parts(x): {source}")
+        assert case_of(report, "a")["values"][0]["findings"] == [text]
+        assert report["earned"] == 0.0
+
+
+# ---------------------------------------------------------------- hints of cases, warnings
+
+
+@pytest.mark.parametrize(
+    ("source", "hints"),
+    [
+        (returns(y="x * w * (1 if len(x) > 1 else 7)"), ["", "", "And for one sample?", ""]),
+        (returns(y="x * w * (1 if len(x) < 4 else 7)"), ["", "", "", "A hidden hint."]),
+        (returns(before="len(x) == 1 and x[5]"), ["", "", "And for one sample?", ""]),
+        (returns(y="x * w * (1 if len(x) == 3 else 7)"), ["", "", "", ""]),  # a plain case fails as well
+        (returns(), ["", "", "", ""]),
+    ],
+)
+def test_hints_of_edge_cases_are_for_edge_cases(
+    runner: ProcessRunner, question: BakedQuestion, source: str, hints: list[str]
+) -> None:
+    report = judge(runner, question, source)
+    assert [case["hint"] for case in report["cases"]] == hints
+    assert [case["plain"] for case in report["cases"]] == [True, True, False, False]
+    assert [case["hidden"] for case in report["cases"]] == [False, True, False, True]
+
+
+def test_change_in_place_is_warned_of_and_costs_nothing(runner: ProcessRunner, question: BakedQuestion) -> None:
+    report = judge(runner, question, returns(y="y", z="z", before="y, z = x * w, x + w; x += 1; w *= 0"))
+    text = "changes its input in place: w, x. Work on a copy; no points are lost"
+    assert report["earned"] == 4.0
+    assert [case["warnings"] for case in report["cases"]] == [[text]] * 4
+    report = judge(runner, question, returns(before="x += 1; x[99]"))
+    assert [case["warnings"] for case in report["cases"]] == [[]] * 4
+
+
+def test_float32_and_lists_are_warned_of(runner: ProcessRunner, question: BakedQuestion) -> None:
+    report = judge(runner, question, returns(y="(x * w).astype('f4')", z="(x + w).tolist()"))
+    assert report["earned"] == 4.0
+    assert case_of(report, "small")["warnings"] == [
+        "y is right to float32 accuracy only; stay in float64", "z is a list; return an array",
+    ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- the report
+
+
+def test_same_submission_gives_the_same_report(runner: ProcessRunner, question: BakedQuestion) -> None:
+    source = returns(y="2 * x * w + np.random.rand(*x.shape)", z="list(x + w + id(x) * 0)", before="x += 1")
+    first, second = (json.dumps(judge(runner, question, source)) for _ in range(2))
+    assert first == second
+
+
+def test_report_from_some_cases(runner: ProcessRunner, question: BakedQuestion) -> None:
+    runner.open({"m": returns(y="x * w * (7 if len(x) == 3 else 1)").encode()})
+    run = QuestionRun(question, runner, {})
+    outcomes = [run.run(case) for case in question.cases]
+    shown = run.report([outcome for outcome in outcomes if not outcome.case.hidden])
+    assert (shown["verdict"], shown["earned"]) == ("passed", 4.0)
+    assert [case["name"] for case in shown["cases"]] == ["small", "one"]
+    assert (run.report()["verdict"], run.report()["earned"]) == ("wrong", 2.0)
+
+
+@pytest.mark.parametrize(("name", "output"), [("h", "h"), ("h_later", "h"), ("h_last", "h_last"), ("h_last_2", "h_last")])
+def test_owner(name: str, output: str) -> None:
+    assert owner(name, ("h", "h_last", "y")) == output
+
+
+@pytest.mark.parametrize("name", ["H", "hidden", "x_h", ""])
+def test_value_without_owner_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="belongs to no output"):
+        owner(name, ("h", "h_last"))
+
+
+def test_case_that_asks_for_one_output_costs_only_that_one(question: BakedQuestion) -> None:
+    case: BakedCase = replace(question.cases[0], returns=("y_again",))
+    assert Outcome(case, "crashed", answer=Answer("crashed")).wrong_outputs(("y", "z")) == {"y"}
+    assert Outcome(case, "passed").wrong_outputs(("y", "z")) == set()
+    assert Outcome(replace(case, verdict="some"), "crashed").wrong_outputs(("y", "z")) == {"y", "z"}

@@ -1,0 +1,78 @@
+"""Pytest as a grader for staff, through the real command."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run, write_package
+
+
+@pytest.fixture
+def submission(tmp_path: Path, solution: dict[str, bytes]) -> Path:
+    """Right but for output_head, and with files that a careless grader would import."""
+    folder = tmp_path / "student-017"
+    modules = {name: data for name, data in solution.items() if name != "simple_rnn"}
+    write_package(folder, {**modules, "rnn": modules["rnn"].replace(b"@ W_hy.T + b_y", b"@ W_hy.T")})
+    trap = f"open({str(tmp_path / 'trapped')!r}, 'w').close()\n"
+    for name in ("conftest.py", "test_mine.py", "numpy.py", "memnet/conftest.py"):
+        (folder / name).write_text(trap)
+    return folder
+
+
+def grade(run: Run, bundle_file: Path, submission: Path, *more: object, **where: Path) -> tuple[int, str]:
+    done = run("pytest", "--submission", submission, "--bundle", bundle_file, "-p", "no:cacheprovider", *more, **where)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_item_a_case(run: Run, bundle_file: Path, submission: Path, tmp_path: Path) -> None:
+    code, text = grade(run, bundle_file, submission, "-v")
+    assert code == 1
+    assert "student-017::rnn_step::small PASSED" in text
+    assert "student-017::output_head::small FAILED" in text
+    assert "Hint (y): With h = 0 the scores should equal b_y" in text
+    assert re.search(r"75 of 80 points, isolation: (full|no-landlock)", text)
+    assert "tests/test_" not in text, "the project's own tests are not collected"
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_k_and_junit(run: Run, bundle_file: Path, submission: Path, tmp_path: Path) -> None:
+    xml = tmp_path / "report.xml"
+    code, text = grade(run, bundle_file, submission, "-k", "output_head and small", "--junit-xml", xml)
+    assert code == 1
+    assert "deselected" in text
+    cases = {(case.get("classname"), case.get("name")): case for case in ET.parse(xml).iter("testcase")}
+    case = cases["student-017.output_head", "small"]
+    assert case.find("failure") is not None
+    assert {p.get("name"): p.get("value") for p in case.iter("property")} == {"verdict": "wrong", "hidden": "false"}
+    assert len(cases) == 2, "output_head and output_head_backward"
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("nowhere", "there is no such submission"), ("empty", "the folder is empty")],
+)
+def test_bad_submissions(run: Run, bundle_file: Path, tmp_path: Path, path: str, says: str) -> None:
+    (tmp_path / "empty").mkdir()
+    code, text = grade(run, bundle_file, tmp_path / path)
+    assert (code, says in text, "Traceback" in text) == (4, True, False), text
+
+
+def test_it_will_not_start_inside_a_submission(run: Run, bundle_file: Path, submission: Path, tmp_path: Path) -> None:
+    code, text = grade(run, bundle_file, Path(), cwd=submission / "memnet")
+    assert code != 0
+    (tmp_path / "trapped").unlink(missing_ok=True)  # `python -m` itself puts the folder on its path
+    start = "import sys; sys.path = [p for p in sys.path if p]; import pytest; sys.exit(pytest.main())"
+    done = run("python", "-c", start, "--submission", submission, cwd=submission)
+    assert done.returncode == 4
+    assert "go to another folder" in done.stderr
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_without_the_option_pytest_is_as_ever(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "test_x.py").write_text("def test_x():\n    pass\n")
+    done = run("pytest", "-q", "-p", "no:cacheprovider", tmp_path / "test_x.py", cwd=tmp_path)
+    assert "1 passed" in done.stdout
