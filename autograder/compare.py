@@ -179,7 +179,8 @@ def describe(setting: Setting, wanted: Array, given: Array, bound: float) -> lis
             return [f"{name} is {what}"]
         return [f"{name} holds {what} in {len(bad)} of {given.size} places, first at {_place(setting, bad[0])}"]
     wrong = _wrong_places(wanted, given, bound)
-    findings = [text for text in (_kind(setting, wanted, given, bound), *_where(setting, wrong)) if text]
+    kind = _kind(setting, wanted, given, bound)
+    findings = [kind] if kind else _where(setting, wrong)
     if wanted.ndim == 0:
         return [*findings, f"{name} is {_number(given[()])}; expected {_number(wanted[()])}"]
     place = np.argwhere(wrong)[0] if wrong.any() else np.argwhere(given != wanted)[0]
@@ -314,7 +315,7 @@ def _part(name: str, word: str, wrong: Array) -> str:
     if not len(bad):
         return ""
     if not len(good):
-        return f"{name} is wrong at every {word}" if len(bad) > 1 else ""
+        return f"{name} is wrong at every {word}" if word == "t" and len(bad) > 1 else ""
     if len(bad) <= 2:
         return f"{name} is wrong only at {word} = {', '.join(map(str, bad))}"
     if len(good) <= 2:

@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from .feedback import WORDS
+from .feedback import WORDS, telling_cases
 
 Record = Mapping[str, Any]
 
@@ -73,7 +73,9 @@ _ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters["points"] = lambda value: f"{value:g}"
+_ENVIRONMENT.filters["word"] = lambda verdict: WORDS[verdict]
 _ENVIRONMENT.globals["share"] = _share
+_ENVIRONMENT.globals["telling_cases"] = telling_cases
 
 
 def summary(records: Sequence[Record]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_wrong_count_of_values_is_explained(runner: ProcessRunner, question: Bak
     ("source", "verdict", "text"),
     [
         (returns(), "passed", ""),
-        (returns(y="-x"), "wrong", ""),
+        (returns(y="-x", z="x"), "wrong", ""),
         (returns(before="raise ValueError('no luck')"), "crashed", "ValueError: no luck"),
         (returns(before="import os; os._exit(3)"), "crashed", "the code ended its own process (exit status 3)"),
         (returns(before="while True: pass"), "timed_out",
@@ -177,10 +177,9 @@ def test_earlier_cases_keep_their_verdict_when_a_later_one_ends_the_worker(
 
 
 def test_deadline_is_for_all_cases_together(runner: ProcessRunner, question: BakedQuestion) -> None:
-    source = returns(before="time.sleep(0.6)").replace("import numpy as np", "import time")
-    report = judge(runner, replace(question, seconds=1.0), source)
+    source = returns(before="time.sleep(0.25)").replace("import numpy as np", "import time")
+    report = judge(runner, replace(question, seconds=0.8), source)  # no case alone takes as long
     assert report["verdict"] == "timed_out"
-    assert verdicts(report)[0] == "passed"
 
 
 # ---------------------------------------------------------------- properties
@@ -351,7 +350,9 @@ def test_report_from_some_cases(runner: ProcessRunner, question: BakedQuestion) 
     assert (run.report()["verdict"], run.report()["earned"]) == ("wrong", 2.0)
 
 
-@pytest.mark.parametrize(("name", "output"), [("h", "h"), ("h_later", "h"), ("h_last", "h_last"), ("h_last_2", "h_last")])
+@pytest.mark.parametrize(
+    ("name", "output"), [("h", "h"), ("h_later", "h"), ("h_last", "h_last"), ("h_last_2", "h_last")]
+)
 def test_owner(name: str, output: str) -> None:
     assert owner(name, ("h", "h_last", "y")) == output
 

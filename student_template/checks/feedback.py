@@ -20,16 +20,20 @@ def explain(report: Mapping[str, Any], *, hidden: bool = False, most: int = 2) -
     """
     if report["verdict"] in ("passed", "not_implemented"):
         return _warnings(report, hidden)
-    shown = [case for case in report["cases"] if case["verdict"] != "passed" and (hidden or not case["hidden"])]
-    plain = [case for case in shown if case["plain"]]
-    told = (plain or shown)[:most]
+    told, others = telling_cases(report, hidden=hidden, most=most)
     lines = [] if report["verdict"] == "missing" or len(report["outputs"]) == 1 else [_shares(report)]
     for case in told:
         lines += _explain_case(case)
-    others = [case["name"] for case in shown if case not in told]
     if others:
-        lines.append(f"also not right: {', '.join(others)}")
+        lines.append(f"also not right: {', '.join(case['name'] for case in others)}")
     return lines + _warnings(report, hidden)
+
+
+def telling_cases(report: Mapping[str, Any], *, hidden: bool = False, most: int = 2) -> tuple[list[Any], list[Any]]:
+    """The cases that say most of what is wrong, and the others that are not right: plain ones before edge cases."""
+    shown = [case for case in report["cases"] if case["verdict"] != "passed" and (hidden or not case["hidden"])]
+    told = ([case for case in shown if case["plain"]] or shown)[:most]
+    return told, [case for case in shown if case not in told]
 
 
 def _shares(report: Mapping[str, Any]) -> str:
