@@ -63,7 +63,8 @@ def pytest_collection(session: pytest.Session) -> bool | None:
     config.stash[_SESSION] = grading_session
     config.add_cleanup(grading_session.close)
     session.items = list(grading_session.items(session))
-    session.testscollected = len(session.items)
+    found = pytest.CollectReport(grading_session.submission.name, "passed", None, list(session.items))
+    config.hook.pytest_collectreport(report=found)
     config.hook.pytest_collection_modifyitems(session=session, config=config, items=session.items)
     config.hook.pytest_collection_finish(session=session)
     session.testscollected = len(session.items)
@@ -120,6 +121,8 @@ class _GradingSession:
         whole = [run.report() for run in self.runs if len(run.outcomes) == len(run.question.cases)]
         for report in whole:
             yield f"{report['number']:<3} {report['name']:<28} {report['earned']:>5g} / {report['possible']:g}"
+        if not whole:
+            return
         earned, possible = (sum(report[key] for report in whole) for key in ("earned", "possible"))
         yield f"{earned:g} of {possible:g} points, isolation: {self.level}"
 

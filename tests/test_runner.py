@@ -48,14 +48,10 @@ HONEST = "def g(x): return x + 1\n"
 # ---------------------------------------------------------------- deadlines and deaths
 
 
-@pytest.mark.parametrize("line", ["while True: pass", "import time; time.sleep(1e4)", "import sys; sys.stdin.read(); 1/0"])
+@pytest.mark.parametrize("line", ["while True: pass", "import time; time.sleep(1e4)"])
 def test_deadline_and_a_fresh_worker_afterwards(runner: CountingRunner, line: str) -> None:
     take_up(runner, m=f"{HONEST}def f(x):\n    {line}\n")
-    hung = ask(runner, seconds=0.3)
-    if "stdin" in line:  # there is nothing to read and nobody to wait for
-        assert (hung.verdict, hung.text) == ("crashed", "ZeroDivisionError: division by zero")
-        return
-    assert hung == Answer("timed_out", "not finished in time", ended=True)
+    assert ask(runner, seconds=0.3) == Answer("timed_out", "not finished in time", ended=True)
     assert ask(runner, "g").values == {"y": 2.0}
     assert runner.started == 2
 
@@ -92,6 +88,11 @@ def test_module_that_is_lost_while_it_is_imported_is_not_tried_again(
     assert ask(runner, "g").values == {"y": 2.0}
 
 
+def test_nobody_types(runner: CountingRunner) -> None:
+    take_up(runner, m="import sys\ndef f(x): return sys.stdin.read()")
+    assert ask(runner).values == {"y": ""}
+
+
 def test_start_of_a_worker_is_not_counted(runner: CountingRunner) -> None:
     take_up(runner, m=HONEST)
     call = ("m", ("y = g(x)",), {"x": 1.0}, ("y",))
@@ -103,7 +104,7 @@ def test_start_of_a_worker_is_not_counted(runner: CountingRunner) -> None:
 
 
 def test_code_that_hangs_up_is_ended(runner: CountingRunner) -> None:
-    take_up(runner, m="import os, time\ndef f(x):\n    os.closerange(0, 50)\n    time.sleep(8)\n    os._exit(77)\n")
+    take_up(runner, m="import os, time\ndef f(x):\n    os.closerange(0, 50)\n    time.sleep(5)\n    os._exit(77)\n")
     answer = ask(runner, seconds=1.0)
     assert answer.ended
     assert answer.verdict in ("crashed", "timed_out")
@@ -116,7 +117,7 @@ def test_code_that_hangs_up_is_ended(runner: CountingRunner) -> None:
 def test_what_is_printed_is_kept_apart(runner: CountingRunner) -> None:
     source = (
         "import sys, os\nprint('loading')\ndef f(x):\n    print('called', x)\n    print('bad', file=sys.stderr)\n"
-        "    os.write(1, b'raw \\xff')\n    return x\n"
+        "    os.write(1, b' raw \\xff ')\n    return x\n"
     )
     take_up(runner, m=source)
     assert ask(runner).values == {"y": 1.0}
@@ -173,12 +174,11 @@ def forge(sequence, arrays=(), body=b"", **message):
     text = json.dumps({**message, "arrays": arrays}).encode()
     send(struct.pack("<4sIII", b"mint", sequence, len(text), len(body)) + text + body)
 """
-RIGHT = '"values": {"y": 42.0}, "changed": []'
 
 
 def test_forged_value_is_a_value_and_spoils_what_follows(runner: CountingRunner) -> None:
-    source = f"def f(x):\n    forge(2, ok=True, values=dict(y=42.0), changed=[], verdict='passed')\n    return x\n{HONEST}"
-    take_up(runner, m=FORGER + source)
+    line = "forge(2, ok=True, values=dict(y=42.0), changed=[], verdict='passed')"
+    take_up(runner, m=f"{FORGER}def f(x):\n    {line}\n    return x\n{HONEST}")
     assert ask(runner) == Answer(values={"y": 42.0})  # load, import and this call: number 2
     late = ask(runner, "g")
     assert late == Answer("crashed", "the code interfered with the grader's connection: a reply out of turn",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,35 @@ def ask(
     return answer
 
 
+Ask = Callable[..., Answer]
+
+
+def tabled(sources: Sequence[str | bytes], **others: str) -> Any:
+    """A fixture that asks any of these sources: each is a module of its own, all in one worker.
+
+    Answers call the module ``m``, whatever its number is.
+    """
+
+    @pytest.fixture(scope="module")
+    def fixture() -> Iterator[Ask]:
+        runner = ProcessRunner("memnet", ("with_torch",))
+        modules = {**{f"module{i}": source for i, source in enumerate(sources)}, **others}
+        runner.open({name: text.encode() if isinstance(text, str) else text for name, text in modules.items()})
+
+        def ask_one(
+            source: str | bytes, x: Any = 2.0, call: str = "y = f(x)", layouts: Mapping[str, str] | None = None
+        ) -> Answer:
+            module = f"module{sources.index(source)}"
+            returns = parse_call(call).targets
+            answer, _ = runner.ask(module, (call,), {"x": x}, returns, layouts=layouts or {}, deadline=later())
+            return replace(answer, text=answer.text.replace(module, "m"), trace=answer.trace.replace(module, "m"))
+
+        yield ask_one
+        runner.close()
+
+    return fixture
+
+
 def body(*lines: str) -> str:
     return "import numpy as np\ndef f(x):\n" + "".join(f"    {line}\n" for line in lines)
 
@@ -54,26 +84,24 @@ def body(*lines: str) -> str:
 HELPER = "k = 3\ndef times(x): return k * x\n"
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "from .helper import times as f",
-        "from memnet.helper import times as f",
-        "import memnet.helper\ndef f(x): return memnet.helper.times(x)",
-        "import memnet.helper as h\ndef f(x): return h.times(x)",
-        "from . import helper\ndef f(x): return helper.times(x)",
-        "from memnet import helper\ndef f(x): return helper.times(x)",
-        "from .helper import *\nf = times",
-        "def f(x):\n    from .helper import times\n    return times(x)",
-        "from . import back\nf = back.f",
-        "from importlib import import_module\ndef f(x): return import_module('memnet.helper').times(x)",
-        "from __future__ import annotations\nimport memnet as package\nfrom . import helper\nf = package.helper.times",
-    ],
-)
-def test_modules_import_each_other(runner: ProcessRunner, source: str) -> None:
-    back = "from . import m\nfrom .helper import times\ndef f(x): return times(x) if m.__name__ == 'memnet.m' else 0"
-    sources = {"m": source, "helper": HELPER, "back": back, "__init__": "raise RuntimeError('is not used')"}
-    assert ask(runner, sources).values == {"y": 6.0}
+IMPORTS = [
+    "from .helper import times as f",
+    "from memnet.helper import times as f",
+    "import memnet.helper\ndef f(x): return memnet.helper.times(x)",
+    "import memnet.helper as h\ndef f(x): return h.times(x)",
+    "from . import helper\ndef f(x): return helper.times(x)",
+    "from memnet import helper\ndef f(x): return helper.times(x)",
+    "from .helper import *\nf = times",
+    "def f(x):\n    from .helper import times\n    return times(x)",
+    "from importlib import import_module\ndef f(x): return import_module('memnet.helper').times(x)",
+    "from __future__ import annotations\nimport memnet as package\nfrom . import helper\nf = package.helper.times",
+]
+importing = tabled(IMPORTS, helper=HELPER, __init__="raise RuntimeError('is not used')")
+
+
+@pytest.mark.parametrize("source", IMPORTS)
+def test_modules_import_each_other(importing: Ask, source: str) -> None:
+    assert importing(source).values == {"y": 6.0}
 
 
 def test_modules_may_import_each_other_in_a_circle(runner: ProcessRunner) -> None:
@@ -92,101 +120,97 @@ def test_module_is_loaded_once(runner: ProcessRunner) -> None:
     assert found.values == {"a": 1, "b": 2}
 
 
-@pytest.mark.parametrize(
-    ("source", "verdict", "text"),
-    [
-        ("import helper", "crashed", "ImportError: import helper: write 'from .helper import ...' inside memnet/"),
-        ("from helper import k", "crashed",
-         "ImportError: import helper: write 'from .helper import ...' inside memnet/"),
-        ("from .nothing import k", "crashed", "ModuleNotFoundError: No module named 'memnet.nothing'"),
-        ("from .helper import nothing", "crashed",
-         "ImportError: cannot import name 'nothing' from 'memnet.helper' (memnet/helper.py)"),
-        ("from .bad import k", "crashed", "ZeroDivisionError: division by zero"),
-        ("from .worse import k", "forbidden",
-         "memnet/worse.py imports pandas; modules here may import numpy and each other only"),
-        ("k = 1", "missing", "memnet/m.py has no f"),
-    ],
-)  # fmt: skip
-def test_failing_imports_are_explained(runner: ProcessRunner, source: str, verdict: str, text: str) -> None:
-    sources = {"m": source, "helper": HELPER, "bad": "k = 1 / 0", "worse": "import pandas"}
-    answer = ask(runner, sources)
+FAILING = [
+    ("import helper", "crashed", "ImportError: import helper: write 'from .helper import ...' inside memnet/"),
+    ("from helper import k", "crashed",
+     "ImportError: import helper: write 'from .helper import ...' inside memnet/"),
+    ("from .nothing import k", "crashed", "ModuleNotFoundError: No module named 'memnet.nothing'"),
+    ("from .helper import nothing", "crashed",
+     "ImportError: cannot import name 'nothing' from 'memnet.helper' (memnet/helper.py)"),
+    ("from .bad import k", "crashed", "ZeroDivisionError: division by zero"),
+    ("from .worse import k", "forbidden",
+     "memnet/worse.py imports pandas; modules here may import numpy and each other only"),
+    ("k = 1", "missing", "memnet/m.py has no f"),
+]  # fmt: skip
+failing = tabled([source for source, _, _ in FAILING], helper=HELPER, bad="k = 1 / 0", worse="import pandas")
+
+
+@pytest.mark.parametrize(("source", "verdict", "text"), FAILING)
+def test_failing_imports_are_explained(failing: Ask, source: str, verdict: str, text: str) -> None:
+    answer = failing(source)
     assert (answer.verdict, answer.text) == (verdict, text)
 
 
 def test_module_that_fails_is_not_run_again(runner: ProcessRunner) -> None:
     runner.open({"m": b"print('loading')\n1 / 0"})
-    found = [
-        runner.ask("m", (f"y = {name}(x)",), {"x": 1}, ("y",), layouts={}, deadline=later())[0] for name in "fgh"
-    ]
+    found = [runner.ask("m", (f"y = {name}(x)",), {"x": 1}, ("y",), layouts={}, deadline=later())[0] for name in "fgh"]
     assert {(answer.verdict, answer.text) for answer in found} == {("crashed", "ZeroDivisionError: division by zero")}
     assert 'memnet/m.py", line 2' in found[2].trace
     runner.close()
     assert runner.printed().count("loading") == 1
 
 
-@pytest.mark.parametrize(
-    ("source", "module"),
-    [
-        ("import torch", "torch"), ("import torch.nn as nn", "torch"), ("from torch import nn", "torch"),
-        ("import scipy.special", "scipy"), ("import subprocess", "subprocess"), ("import socket", "socket"),
-        ("import ctypes", "ctypes"), ("import autograder.bundle", "autograder"), ("import http.server", "http"),
-        ("def f(x):\n    import requests", "requests"), ("import tests", "tests"),
-    ],
-)  # fmt: skip
-def test_other_modules_are_forbidden(runner: ProcessRunner, source: str, module: str) -> None:
-    answer = ask(runner, source)
+FORBIDDEN = [
+    ("import torch", "torch"), ("import torch.nn as nn", "torch"), ("from torch import nn", "torch"),
+    ("import scipy.special", "scipy"), ("import subprocess", "subprocess"), ("import socket", "socket"),
+    ("import ctypes", "ctypes"), ("import autograder.bundle", "autograder"), ("import http.server", "http"),
+    ("def f(x):\n    import requests", "requests"), ("import tests", "tests"),
+]  # fmt: skip
+forbidding = tabled([source for source, _ in FORBIDDEN])
+
+
+@pytest.mark.parametrize(("source", "module"), FORBIDDEN)
+def test_other_modules_are_forbidden(forbidding: Ask, source: str, module: str) -> None:
+    answer = forbidding(source)
     assert (answer.verdict, answer.text) == (
         "forbidden", f"memnet/m.py imports {module}; modules here may import numpy and each other only"
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import math, functools, itertools, dataclasses, typing, collections.abc, os.path, json, random, time, copy",
-        "from typing import NamedTuple\nfrom dataclasses import dataclass",
-        "import numpy.linalg as la\nfrom numpy.lib.stride_tricks import sliding_window_view\nimport numpy.random",
-        "try:\n    import pandas\nexcept ImportError:\n    pass",
-        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots(2, figsize=(3, 4))\nax[0:1] if 0 else ax.plot([1])\n"
-        "plt.show()",
-        "import seaborn as sns\nsns.set_theme()",
-        "from tqdm import tqdm, trange\nassert [i for i in tqdm(range(3), desc='x')] == [0, 1, 2]\n"
-        "assert list(trange(2, leave=False)) == [0, 1]",
-        "from tqdm.auto import tqdm\nassert list(tqdm([1])) == [1]",
-        "from tqdm.notebook import tqdm\nimport tqdm as t",
-        "from IPython.display import display\nimport IPython\ndisplay(3)",
-    ],
-)
-def test_honest_imports_are_allowed(runner: ProcessRunner, source: str) -> None:
-    assert ask(runner, source + "\ndef f(x): return x\n").values == {"y": 2.0}
+ALLOWED = [
+    "import math, functools, itertools, dataclasses, typing, collections.abc, os.path, json, random, time, copy",
+    "from typing import NamedTuple\nfrom dataclasses import dataclass",
+    "import numpy.linalg as la\nfrom numpy.lib.stride_tricks import sliding_window_view\nimport numpy.random",
+    "try:\n    import pandas\nexcept ImportError:\n    pass",
+    "import matplotlib.pyplot as plt\nfig, ax = plt.subplots(2, figsize=(3, 4))\nax[0:1] if 0 else ax.plot([1])\n"
+    "plt.show()",
+    "import seaborn as sns\nsns.set_theme()",
+    "from tqdm import tqdm, trange\nassert [i for i in tqdm(range(3), desc='x')] == [0, 1, 2]\n"
+    "assert list(trange(2, leave=False)) == [0, 1]",
+    "from tqdm.auto import tqdm\nassert list(tqdm([1])) == [1]",
+    "from tqdm.notebook import tqdm\nimport tqdm as t",
+    "from IPython.display import display\nimport IPython\ndisplay(3)",
+]
+allowing = tabled([source + "\ndef f(x): return x\n" for source in ALLOWED])
 
 
-@pytest.mark.parametrize(
-    ("line", "verdict", "text"),
-    [
-        ("open('answers')", "forbidden", "this is not allowed here: files cannot be opened here"),
-        ("input('x? ')", "crashed", "EOFError: there is nobody to type here"),
-        ("exit()", "crashed", "the code asked Python to exit"),
-        ("raise SystemExit(0)", "crashed", "the code asked Python to exit"),
-        ("raise KeyboardInterrupt", "crashed", "KeyboardInterrupt"),
-        ("raise MemoryError", "over_memory", "MemoryError"),
-        ("raise NotImplementedError('later')", "not_implemented", "NotImplementedError: later"),
-        ("raise BaseException('odd')", "crashed", "BaseException: odd"),
-        ("f(x)", "crashed", "RecursionError: maximum recursion depth exceeded"),
-        ("raise GeneratorExit", "crashed", "GeneratorExit"),
-        ("raise ValueError('a\\0b\\x1b[31m')", "crashed", "ValueError: a\ufffdb\ufffd[31m"),
-        ("raise ValueError('x' * 5000)", "crashed", "ValueError: " + "x" * 988 + "…"),
-        ("return f", "", None),
-    ],
-)
-def test_whatever_is_raised_is_told(runner: ProcessRunner, line: str, verdict: str, text: str | None) -> None:
-    answer = ask(runner, body(line))
-    assert (answer.verdict, answer.ended) == (verdict, False)
-    if text is not None:
-        assert answer.text == text
-        assert 'File "memnet/m.py", line 3, in f' in answer.trace
-    else:
-        assert answer.values == {"y": Opaque("function")}
+@pytest.mark.parametrize("source", ALLOWED)
+def test_honest_imports_are_allowed(allowing: Ask, source: str) -> None:
+    assert allowing(source + "\ndef f(x): return x\n").values == {"y": 2.0}
+
+
+RAISED = [
+    ("open('answers')", "forbidden", "this is not allowed here: files cannot be opened here"),
+    ("input('x? ')", "crashed", "EOFError: there is nobody to type here"),
+    ("exit()", "crashed", "the code asked Python to exit"),
+    ("raise SystemExit(0)", "crashed", "the code asked Python to exit"),
+    ("raise KeyboardInterrupt", "crashed", "KeyboardInterrupt"),
+    ("raise MemoryError", "over_memory", "MemoryError"),
+    ("raise NotImplementedError('later')", "not_implemented", "NotImplementedError: later"),
+    ("raise BaseException('odd')", "crashed", "BaseException: odd"),
+    ("f(x)", "crashed", "RecursionError: maximum recursion depth exceeded"),
+    ("raise GeneratorExit", "crashed", "GeneratorExit"),
+    ("raise ValueError('a\\0b\\x1b[31m')", "crashed", "ValueError: a\ufffdb\ufffd[31m"),
+    ("raise ValueError('x' * 5000)", "crashed", "ValueError: " + "x" * 988 + "…"),
+]
+raising = tabled([body(line) for line, _, _ in RAISED])
+
+
+@pytest.mark.parametrize(("line", "verdict", "text"), RAISED)
+def test_whatever_is_raised_is_told(raising: Ask, line: str, verdict: str, text: str) -> None:
+    answer = raising(body(line))
+    assert (answer.verdict, answer.text, answer.ended) == (verdict, text, False)
+    assert 'File "memnet/m.py", line 3, in f' in answer.trace
 
 
 @pytest.mark.parametrize(
@@ -225,20 +249,21 @@ def test_long_traces_are_cut(runner: ProcessRunner) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("source", "text", "trace"),
-    [
-        (b"def f(x)\n    return x\n", "SyntaxError: expected ':' (m.py, line 1)", "def f(x)"),
-        (b"def f(x):\nreturn x\n", "IndentationError: expected an indented block after function definition on line 1",
-         "return x"),
-        (b"%matplotlib inline\n", "SyntaxError: invalid syntax (m.py, line 1)", "%matplotlib inline"),
-        (b"x = '\xff'\n", "SyntaxError: (unicode error) 'utf-8' codec can't decode byte 0xff", ""),
-        (b"x = 1\0\n", "SyntaxError: source code string cannot contain null bytes", ""),
-        (b"# coding: nonsense\n", "SyntaxError: unknown encoding: nonsense", ""),
-    ],
-)
-def test_syntax_errors_are_shown(runner: ProcessRunner, source: bytes, text: str, trace: str) -> None:
-    answer = ask(runner, {"m": source})
+SYNTAX = [
+    (b"def f(x)\n    return x\n", "SyntaxError: expected ':' (m.py, line 1)", "def f(x)"),
+    (b"def f(x):\nreturn x\n", "IndentationError: expected an indented block after function definition on line 1",
+     "return x"),
+    (b"%matplotlib inline\n", "SyntaxError: invalid syntax (m.py, line 1)", "%matplotlib inline"),
+    (b"x = '\xff'\n", "SyntaxError: (unicode error) 'utf-8' codec can't decode byte 0xff", ""),
+    (b"x = 1\0\n", "SyntaxError: source code string cannot contain null bytes", ""),
+    (b"# coding: nonsense\n", "SyntaxError: unknown encoding: nonsense", ""),
+]  # fmt: skip
+parsing = tabled([source for source, _, _ in SYNTAX])
+
+
+@pytest.mark.parametrize(("source", "text", "trace"), SYNTAX)
+def test_syntax_errors_are_shown(parsing: Ask, source: bytes, text: str, trace: str) -> None:
+    answer = parsing(source)
     assert answer.verdict == "crashed"
     assert answer.text.startswith(text)
     assert trace in answer.trace
@@ -287,6 +312,7 @@ def test_objects_and_their_methods_are_called(runner: ProcessRunner) -> None:
 
 
 FLAGS = "return [x.flags.c_contiguous, x.flags.f_contiguous, x.flags.owndata, x.flags.writeable]"
+laying = tabled([body(FLAGS), body("return x")])
 
 
 @pytest.mark.parametrize(
@@ -294,11 +320,11 @@ FLAGS = "return [x.flags.c_contiguous, x.flags.f_contiguous, x.flags.owndata, x.
     [("C", [True, False, True, True]), ("F", [False, True, True, True]), ("strided", [False, False, False, True]),
      ("", [True, False, True, True])],
 )  # fmt: skip
-def test_inputs_lie_in_memory_as_the_case_says(runner: ProcessRunner, layout: str, flags: list[bool]) -> None:
+def test_inputs_lie_in_memory_as_the_case_says(laying: Ask, layout: str, flags: list[bool]) -> None:
     x = np.arange(6.0).reshape(2, 3)
     layouts = {"x": layout} if layout else {}
-    assert ask(runner, body(FLAGS), x, layouts=layouts).values["y"] == flags
-    np.testing.assert_array_equal(ask(runner, body("return x"), x, layouts=layouts).values["y"], x)
+    assert laying(body(FLAGS), x, layouts=layouts).values["y"] == flags
+    np.testing.assert_array_equal(laying(body("return x"), x, layouts=layouts).values["y"], x)
 
 
 def test_strided_numbers_and_lists_of_arrays_are_laid_out() -> None:
@@ -313,39 +339,41 @@ def test_strided_numbers_and_lists_of_arrays_are_laid_out() -> None:
         assert values["y"] == [(layout == "C", (2, 3)), (layout != "strided", (4,))]
 
 
-@pytest.mark.parametrize(
-    ("x", "line", "changed"),
-    [
-        (np.zeros(3), "x += 1", ("x",)),
-        (np.zeros(3), "x = x + 1", ()),
-        (np.zeros(3), "x[0] = 0", ()),
-        (np.array([1.0, np.nan]), "pass", ()),
-        (np.array([1.0, np.nan]), "x[0] = np.nan", ("x",)),
-        (np.zeros((2, 3)), "x.resize(3, 2, refcheck=False)", ("x",)),
-        ([np.zeros(3), np.zeros(2)], "x[1] += 1", ("x",)),
-        ([np.zeros(3), np.zeros(2)], "x.pop()", ("x",)),
-        ([np.zeros(3), np.zeros(2)], "x[0] = x[0] + 0", ()),
-        (3, "x += 1", ()),
-    ],
-)
-def test_inputs_changed_in_place_are_reported(runner: ProcessRunner, x: Any, line: str, changed: Any) -> None:
-    answer = ask(runner, body(line, "return 0"), x)
+CHANGING = [
+    (np.zeros(3), "x += 1", ("x",)),
+    (np.zeros(3), "x = x + 1", ()),
+    (np.zeros(3), "x[0] = 0", ()),
+    (np.array([1.0, np.nan]), "pass", ()),
+    (np.array([1.0, np.nan]), "x[0] = np.nan", ("x",)),
+    (np.zeros((2, 3)), "x.resize(3, 2, refcheck=False)", ("x",)),
+    ([np.zeros(3), np.zeros(2)], "x[1] += 1", ("x",)),
+    ([np.zeros(3), np.zeros(2)], "x.pop()", ("x",)),
+    ([np.zeros(3), np.zeros(2)], "x[0] = x[0] + 0", ()),
+    (3, "x += 1", ()),
+]
+changing = tabled([body(line, "return 0") for _, line, _ in CHANGING])
+
+
+@pytest.mark.parametrize(("x", "line", "changed"), CHANGING)
+def test_inputs_changed_in_place_are_reported(changing: Ask, x: Any, line: str, changed: Any) -> None:
+    answer = changing(body(line, "return 0"), x)
     assert (answer.verdict, answer.changed) == ("", changed)
 
 
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        ("return x", "f returned one float; expected 2: y, z"),
-        ("return x, x, x", "f returned 3 values; expected 2: y, z"),
-        ("return [x]", "f returned 1 values; expected 2: y, z"),
-        ("return None", "f returned one NoneType; expected 2: y, z"),
-        ("return np.zeros(2)", "f returned one ndarray; expected 2: y, z"),
-        ("return 'ab'", "f returned one str; expected 2: y, z"),
-    ],
-)
-def test_wrong_number_of_values(runner: ProcessRunner, line: str, text: str) -> None:
-    answer = ask(runner, body(line), calls=("y, z = f(x)",), returns=("y", "z"))
+COUNTS = [
+    ("return x", "f returned one float; expected 2: y, z"),
+    ("return x, x, x", "f returned 3 values; expected 2: y, z"),
+    ("return [x]", "f returned 1 values; expected 2: y, z"),
+    ("return None", "f returned one NoneType; expected 2: y, z"),
+    ("return np.zeros(2)", "f returned one ndarray; expected 2: y, z"),
+    ("return 'ab'", "f returned one str; expected 2: y, z"),
+]
+counting = tabled([body(line) for line, _ in COUNTS])
+
+
+@pytest.mark.parametrize(("line", "text"), COUNTS)
+def test_wrong_number_of_values(counting: Ask, line: str, text: str) -> None:
+    answer = counting(body(line), call="y, z = f(x)")
     assert (answer.verdict, answer.text) == ("wrong", text)
 
 
@@ -358,21 +386,23 @@ def test_random_numbers_are_the_same_every_time(runner: ProcessRunner) -> None:
     assert ask(runner, source).values == ask(runner, "import random; random.random()\n" + source).values
 
 
-@pytest.mark.parametrize(
-    ("line", "value"),
-    [
-        ("return {'a': (1, [None])}", {"a": (1, [None])}),
-        ("return {3: 4}", Opaque("dict")),
-        ("return type('Odd', (), {})()", Opaque("Odd")),
-        ("return np.array(['a', None], dtype=object)", Opaque("an array of dtype object and shape (2)")),
-        ("return np.zeros((3000, 3000))",
-         Opaque("an array of shape (3000, 3000), which is more than 64 MB in all")),
-        ("return np.float32(1.5)", np.array(1.5, np.float32)),
-        ("return 10**40", Opaque("an int of more than 64 bits")),
-    ],
-)  # fmt: skip
-def test_values_that_are_returned(runner: ProcessRunner, line: str, value: Any) -> None:
-    assert ask(runner, body(line)).values == {"y": value}
+RETURNED = [
+    ("return {'a': (1, [None])}", {"a": (1, [None])}),
+    ("return {3: 4}", Opaque("dict")),
+    ("return type('Odd', (), {})()", Opaque("Odd")),
+    ("return np.array(['a', None], dtype=object)", Opaque("an array of dtype object and shape (2)")),
+    ("return np.zeros((3000, 3000))",
+     Opaque("an array of shape (3000, 3000), which is more than 64 MB in all")),
+    ("return np.float32(1.5)", np.array(1.5, np.float32)),
+    ("return 10**40", Opaque("an int of more than 64 bits")),
+    ("return f", Opaque("function")),
+]  # fmt: skip
+returning = tabled([body(line) for line, _ in RETURNED])
+
+
+@pytest.mark.parametrize(("line", "value"), RETURNED)
+def test_values_that_are_returned(returning: Ask, line: str, value: Any) -> None:
+    assert returning(body(line)).values == {"y": value}
 
 
 def test_values_that_break_while_they_are_sent(runner: ProcessRunner) -> None:

@@ -1,0 +1,338 @@
+"""Loading and baking: what is refused and with which words, and what a bundle holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograder import bundle as bundles
+from autograder.bake import (
+    AssignmentError,
+    bake,
+    bake_question,
+    draw_inputs,
+    load_assignment,
+    normal,
+    public,
+    source_hash,
+)
+from autograder.bundle import BakedQuestion
+from autograder.question import Case, DeclarationError, Mistake, Question
+
+SMALL, WIDE = Case("small", N=2, D=3), Case("wide", N=4, D=2, hidden=True)
+
+
+def question(**changed: Any) -> Question:
+    good = Question(
+        "scale", number="A1", module="m", points=2, minutes=5, calls=("y, z = scale(x, w)",),
+        inputs={"x": "N D", "w": "D"}, outputs={"y": "N D", "z": "N"}, oracle=lambda x, w: (x * w, x @ w),
+        cases=(SMALL, WIDE),
+        mistakes=(Mistake("minus", "Which sign?", lambda x, w: (-x * w, x @ w)),),
+    )  # fmt: skip
+    return replace(good, **changed)
+
+
+def baked(seed: str = "seed", properties: Mapping[str, Any] | None = None, **changed: Any) -> BakedQuestion:
+    return bake_question(question(**changed), seed, properties or {})
+
+
+# ---------------------------------------------------------------- inputs
+
+
+def test_inputs_are_drawn_by_axes() -> None:
+    declared = question(inputs={"x": "N 4D", "D": "size", "w": "D", "k": "any", "i": "int N"})
+    found = draw_inputs(declared, SMALL, "seed")
+    assert {name: np.shape(value) for name, value in found.items()} == {"x": (2, 12), "D": (), "w": (3,)}
+    assert found["D"] == 3
+    np.testing.assert_array_equal(found["x"], np.round(found["x"], 4))
+
+
+def test_own_draw_comes_first_and_the_cases_before_the_questions() -> None:
+    declared = question(draw=lambda rng, sizes: {"x": np.zeros((sizes["N"], 1)), "more": 1})
+    assert draw_inputs(declared, SMALL, "seed")["x"].shape == (2, 1)
+    own = replace_case(SMALL, draw=lambda rng, sizes: {"x": np.ones(7)})
+    found = draw_inputs(declared, own, "seed")
+    assert found["x"].shape == (7,)
+    assert "more" not in found
+
+
+def replace_case(case: Case, **changed: Any) -> Case:
+    given = {key: getattr(case, key) for key in ("name", "hidden", "costs", "calls", "draw", "layout", "hint")}
+    return Case(**{**given, **changed}, **case.sizes)
+
+
+def test_every_case_has_numbers_of_its_own() -> None:
+    seen = [
+        draw_inputs(question(name=name), replace_case(SMALL, name=case), seed)["x"].tobytes()
+        for name in ("scale", "other") for case in ("small", "large") for seed in ("seed", "weed")
+    ]  # fmt: skip
+    assert len(set(seen)) == 8
+    assert draw_inputs(question(), SMALL, "seed")["x"].tobytes() == seen[0]
+
+
+def test_unbound_axis_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="axis 'H': the case gives no size H"):
+        baked(inputs={"x": "N H", "w": "H"})
+
+
+# ---------------------------------------------------------------- what is baked
+
+
+def test_baked_question() -> None:
+    found = baked(draw=lambda rng, sizes: {"secret": normal(rng, (5,))})
+    assert found.hints == {"minus": "Which sign?"}
+    small, wide = found.cases
+    assert (small.name, small.hidden, wide.hidden, small.sizes) == ("small", False, True, {"N": 2, "D": 3})
+    assert set(small.inputs) == {"x", "w"}
+    assert set(small.evidence) == {"secret"}
+    assert small.returns == ("y", "z")
+    np.testing.assert_array_equal(small.expected["y"], small.inputs["x"] * small.inputs["w"])
+    # a mistake is stored where it is different, and there alone
+    assert set(small.mistakes) == {"minus"}
+    assert set(small.mistakes["minus"]) == {"y"}
+    np.testing.assert_array_equal(small.mistakes["minus"]["y"], -small.expected["y"])
+    for low, high in small.tolerances.values():
+        assert 1e-15 < low < 1e-12
+        assert 1e-7 < high <= 1e-4
+
+
+def test_baking_is_deterministic() -> None:
+    first, second = (bundles.digest_of(repr(baked())) for _ in range(2))
+    assert first == second != bundles.digest_of(repr(baked("another")))
+
+
+def test_calls_of_a_case_and_values_that_belong_to_no_output() -> None:
+    later = Case("twice", N=2, D=3, costs=0.5, layout="F",
+                 calls=("y, z = scale(x, w)", "other, z_later = scale(y, w)"))  # fmt: skip
+    case = baked(cases=(SMALL, WIDE, later)).cases[2]
+    assert case.returns == ("y", "z", "z_later")
+    assert case.layouts == {"x": "F", "w": "F"}
+    np.testing.assert_allclose(case.expected["z_later"], case.expected["y"] @ case.inputs["w"])
+
+
+def test_several_functions_and_a_mistake_in_one_of_them() -> None:
+    def read(state: Any) -> Any:
+        return state.sum(1)
+
+    found = baked(
+        calls=("s = write(x, w)", "y = read(s)"), outputs={"y": "N"},
+        oracle={"write": lambda x, w: x * w, "read": read},
+        mistakes=(Mistake("mean", "?", {"write": lambda x, w: x * w, "read": lambda state: state.mean(1)}),),
+    )  # fmt: skip
+    assert found.cases[0].returns == ("y",)
+    assert set(found.cases[0].mistakes["mean"]) == {"y"}
+
+
+@pytest.mark.parametrize(
+    ("computes", "stored"),
+    [
+        (lambda x, w: (x * w, 2 * x @ w), {"z"}),
+        (lambda x, w: (x * w * 2, 2 * x @ w), {"y", "z"}),
+        (lambda x, w: (x * w * (1 + 1e-12), -x @ w), {"z"}),  # right to float32 accuracy is right
+        (lambda x, w: ((x * w).T, x @ w), {"y"}),
+        (lambda x, w: (x * w / 0, x @ w), {"y"}),
+        (lambda x, w: (x * w, None), {"z"}),
+        (lambda x, w: x[99], {"y", "z"}),
+        (lambda x, w: x, {"y", "z"}),
+    ],
+)
+def test_mistakes_are_stored_where_they_differ(computes: Callable[..., Any], stored: set[str]) -> None:
+    found = baked(mistakes=(Mistake("some", "?", computes),))
+    assert [set(case.mistakes["some"]) for case in found.cases] == [stored] * 2
+
+
+def test_mistake_is_stored_in_the_cases_that_it_fails() -> None:
+    rare = Mistake("rare", "?", lambda x, w: (x * w * (1 if len(x) < 4 else 2), x @ w * (1 if len(x) > 1 else 2)))
+    single = Case("single", N=1, D=3)
+    found = baked(cases=(SMALL, WIDE, single), mistakes=(rare,))
+    assert [case.mistakes for case in found.cases][0] == {}
+    assert set(found.cases[1].mistakes["rare"]) == {"y"}
+    assert set(found.cases[2].mistakes["rare"]) == {"z"}
+
+
+def test_public_questions_lose_hidden_cases_alone() -> None:
+    bundle = bundles.Bundle("toy", "A toy", "1", "toy", {"A": "All"}, "source", False, (baked(),))
+    shown = public(bundle)
+    assert [case.name for case in shown.questions[0].cases] == ["small"]
+    assert shown.questions[0].hints == bundle.questions[0].hints
+    assert (shown.public, shown.source, shown.possible) == (True, "source", 2)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def unseen(x: Any, w: Any) -> Any:
+    return x * w, x @ w
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"mistakes": (Mistake("same", "?", unseen),)},
+         "mistake same passes every public case; add a case that it fails"),
+        ({"mistakes": (Mistake("same", "?", lambda x, w: (x * w * (2 if len(x) < 4 else 1), x @ w)),)},
+         "mistake same passes every hidden case; add a case that it fails"),
+        ({"mistakes": (Mistake("same", "?", lambda x, w: (x * w * (2 if len(x) > 2 else 1), x @ w)),)},
+         "mistake same passes every public case; add a case that it fails"),
+        ({"calls": ("y, z = scale(x, v)",)}, "case small: no array named v is drawn"),
+        ({"oracle": lambda x, w: (np.sqrt(x - x), x @ w)},
+         "y is not finite, or jumps when an input moves by one unit in the last place"),
+        ({"oracle": lambda x, w: (x * w, (x == np.round(x, 4)).sum(1) * 1.0)}, "z is not finite, or jumps"),
+        ({"oracle": lambda x, w: (x * w, np.full(len(x), np.nan))}, "z is not finite, or jumps"),
+        ({"oracle": lambda x, w: (x * w * np.inf, x @ w)}, "y is not finite, or jumps"),
+    ],
+)  # fmt: skip
+def test_questions_that_cannot_be_baked(changed: dict[str, Any], message: str) -> None:
+    with np.errstate(all="ignore"), pytest.raises(DeclarationError, match=message):
+        baked(**changed)
+
+
+def judged(check: Callable[..., Mapping[str, str]], **changed: Any) -> BakedQuestion:
+    """A question that the property `check` judges."""
+    mistakes = (Mistake("minus", "?", lambda x, w: (-x * w, x @ w)),)
+    return baked(properties={"checked": check}, **{"verdict": "checked", "mistakes": mistakes, **changed})
+
+
+def signs(values: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, str]:
+    right = np.allclose(values["y"], arrays["x"] * arrays["w"])
+    return {"y": "" if right else "the sign is wrong", "z": ""}
+
+
+def test_property_is_tried_on_oracle_and_mistakes() -> None:
+    found = judged(signs)
+    assert [case.verdict for case in found.cases] == ["checked"] * 2
+    assert found.cases[0].expected == {}
+    assert found.cases[0].mistakes == {}
+    assert found.cases[0].returns == ("y", "z")
+
+
+@pytest.mark.parametrize(
+    ("check", "changed", "message"),
+    [
+        (lambda values, arrays: {"y": "never right"}, {},
+         "case small: the property refuses the oracle: {'y': 'never right'}"),
+        (lambda values, arrays: {"y": ""}, {}, "mistake minus passes every public case; add a case that it fails"),
+        (lambda values, arrays: signs(values, arrays) if len(arrays["x"]) == 2 else {"y": ""}, {},
+         "mistake minus passes every hidden case; add a case that it fails"),
+        (signs, {"verdict": "another"}, "case small: no property function named another"),
+        (signs, {"verdict": "", "cases": (SMALL, WIDE, Case("c", verdict="another", N=2, D=2))},
+         "case c: no property function named another"),
+        (lambda values, arrays: {"y": "no"}, {"verdict": "", "cases": (SMALL, WIDE, Case("c", verdict="checked", N=2,
+         D=2))}, "case c: the property refuses the oracle"),
+    ],
+)  # fmt: skip
+def test_properties_that_do_not_judge(check: Callable[..., Any], changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(DeclarationError) as error:
+        judged(check, **changed)
+    assert message in str(error.value)
+
+
+# ---------------------------------------------------------------- folders
+
+TOML = """
+name = "toy-task"
+title = "A toy"
+version = "1.0"
+package = "toy"
+questions = ["first"]
+[parts]
+A = "All"
+"""
+FIRST = """
+from autograder.question import Case, Mistake, Question
+
+def question(name, number, **changed):
+    return Question(**{**dict(
+        name=name, number=number, module="m", points=2, minutes=5, calls=(f"y = {name}(x)",), inputs={"x": "N"},
+        outputs={"y": "N"}, oracle=lambda x: 2 * x, cases=(Case("a", N=3), Case("b", N=4, hidden=True)),
+        mistakes=(Mistake("M", "?", lambda x: x),)), **changed})
+
+QUESTIONS = [question("ten", "A10"), question("two", "A2")]
+"""
+
+
+def folder(path: Path, **files: str) -> Path:
+    """An assignment's folder; files by name without ending, `toml` for the settings."""
+    (path / "questions").mkdir(parents=True, exist_ok=True)
+    for name, text in {"toml": TOML, "first": FIRST, **files}.items():
+        places = {"toml": path / "assignment.toml", "properties": path / "properties.py"}
+        places.get(name, path / "questions" / f"{name}.py").write_text(text, encoding="utf-8")
+    return path
+
+
+def test_assignment_is_loaded_and_baked(tmp_path: Path) -> None:
+    found = load_assignment(folder(tmp_path, properties="PROPERTIES = {'same': len}\n"))
+    assert (found.name, found.title, found.version, found.package) == ("toy-task", "A toy", "1.0", "toy")
+    assert [question.name for question in found.questions] == ["two", "ten"]  # A2 before A10
+    assert found.properties == {"same": len}
+    seen: list[str] = []
+    bundle = bake(found, seen.append)
+    assert seen == ["two", "ten"]
+    assert (bundle.assignment, bundle.parts, bundle.source) == ("toy-task", {"A": "All"}, found.source)
+    assert bundle.digest
+    assert bundles.to_bytes(bundle) == bundles.to_bytes(bake(load_assignment(tmp_path)))
+
+
+def test_source_hash_is_of_what_decides_the_bundle(tmp_path: Path) -> None:
+    before = source_hash(folder(tmp_path))
+    (tmp_path / "notes.txt").write_text("nothing")
+    path = tmp_path / "questions" / "first.py"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert source_hash(tmp_path) == before
+    hashes = {before}
+    for name, text in (("first", FIRST + "#"), ("second", ""), ("properties", ""), ("toml", TOML + "#")):
+        hashes.add(source_hash(folder(tmp_path, **{name: text})))
+    assert len(hashes) == 5
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "message"),
+    [
+        ({"toml": "name = "}, "assignment.toml", r"Invalid value .*; mend the file"),
+        ({"toml": TOML.replace('title = "A toy"', "").replace('package = "toy"', "")}, "assignment.toml",
+         "lacks package, title; add it"),
+        ({"toml": TOML.replace('"first"', '"first", "second"')}, "questions/second.py",
+         "is not there; write it, or take it out of assignment.toml"),
+        ({"first": "QUESTIONS = ["}, "questions/first.py", r"SyntaxError: .*; mend the file"),
+        ({"first": "import nothing_of_this_name"}, "questions/first.py",
+         "ModuleNotFoundError: No module named 'nothing_of_this_name'; mend the file"),
+        ({"first": "WRONG = []"}, "questions/first.py", "QUESTIONS"),
+        ({"first": FIRST + "QUESTIONS += [question('two', 'A3')]"}, "questions",
+         "two questions have the same name; rename one"),
+        ({"first": FIRST + "QUESTIONS += [question('bad', 'A3', cases=())]"}, "questions",
+         "question bad: no public case costs all points"),
+        ({"first": FIRST + "QUESTIONS += [question('bad', 'Ax')]"}, "questions", "question bad: .*number"),
+        ({"first": FIRST + "QUESTIONS += [question('bad', '')]"}, "questions", "question bad: .*number"),
+        ({"properties": "1 / 0"}, "properties.py", "ZeroDivisionError: division by zero; mend the file"),
+        ({"properties": "WRONG = {}"}, "properties.py", "PROPERTIES"),
+    ],
+)  # fmt: skip
+def test_broken_assignments_are_refused(tmp_path: Path, files: dict[str, str], path: str, message: str) -> None:
+    with pytest.raises(AssignmentError, match=rf".*{message}") as error:
+        load_assignment(folder(tmp_path, **files))
+    assert str(error.value).startswith(f"{tmp_path / path}: ")
+
+
+@pytest.mark.parametrize("name", ["", "nowhere"])
+def test_folder_without_an_assignment_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(AssignmentError) as error:
+        load_assignment(tmp_path / name)
+    path = tmp_path / name / "assignment.toml"
+    assert str(error.value) == f"{path}: No such file or directory; name the folder of an assignment"
+
+
+def test_question_that_cannot_be_baked_is_named(tmp_path: Path) -> None:
+    found = load_assignment(folder(tmp_path, first=FIRST.replace("lambda x: x)", "lambda x: 2 * x)")))
+    with pytest.raises(AssignmentError, match="^question two: mistake M passes every public case"):
+        bake(found)
+
+
+def test_oracle_that_crashes_is_named(tmp_path: Path) -> None:
+    found = load_assignment(folder(tmp_path, first=FIRST.replace("oracle=lambda x: 2 * x", "oracle=lambda x: x[9]")))
+    with pytest.raises(AssignmentError, match=r"^question two: .*IndexError: index 9 is out of bounds"):
+        bake(found)

@@ -1,0 +1,94 @@
+"""The README's commands are run, in order, in a copy of the project; their output is what it says."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """Each command of a block with the output under it."""
+    parts = re.split(r"^\$ (.*)\n", block, flags=re.M)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean checkout, with the set-up that is there already: it is what `make` would make."""
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    os.utime(folder / "pyproject.toml", (0, 0))
+    os.utime(folder / "constraints.txt", (0, 0))
+    return folder
+
+
+def run(command: str, folder: Path) -> str:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                   "PYTHONPATH": str(folder), "COLUMNS": "200"}  # fmt: skip
+    done = subprocess.run(command, cwd=folder, shell=True, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", timeout=300, check=False)  # fmt: skip
+    # Where the project stands is nobody's business: paths are told from its root.
+    return done.stdout.replace(f"{ROOT}/", "").replace(str(ROOT), "")
+
+
+@pytest.mark.slow
+def test_every_command_says_what_the_readme_says(copy: Path) -> None:
+    here, seen = copy, []
+    for block in BLOCKS:
+        for command, expected in commands(block):
+            if command.startswith("cd "):
+                here = copy / command.removeprefix("cd ")
+                continue
+            if command.startswith(("make", "autograder", "pytest")):
+                here = copy
+            if (command, here) in seen and "rnn_step" in command:
+                spoil(here)
+            seen.append((command, here))
+            got = run(command, here).replace(f"{copy}/", "").replace(str(copy), "")
+            lines = "\n".join(line.rstrip() for line in got.splitlines()) + "\n"
+            same = doctest.OutputChecker().check_output(expected.strip(), lines.strip(), doctest.ELLIPSIS)
+            assert same, f"{command}\n--- the README says\n{expected}\n--- it says\n{lines}"
+    assert len(seen) >= 8
+
+
+def spoil(folder: Path) -> None:
+    """Fill in the step as a student might: with W_hh turned the wrong way."""
+    stub = folder / "memnet" / "rnn.py"
+    wrong = "\n\ndef rnn_step(x_t, h_prev, W_xh, W_hh, b):\n    return np.tanh(x_t @ W_xh.T + h_prev @ W_hh + b)\n"
+    stub.write_text(stub.read_text(encoding="utf-8") + wrong, encoding="utf-8")
+
+
+def test_every_command_line_stands_in_a_block_that_is_run() -> None:
+    """Commands in running text are either run in a block too, or are what runs this test."""
+    text = re.sub(r"```.*?```", "", README, flags=re.S)
+    ran = " ".join(command for block in BLOCKS for command, _ in commands(block))
+    elsewhere = {"make test", "make bench"} | {"python -m checks", "python -m checks --watch"}  # in test_checker
+    for command in re.findall(r"`((?:make|autograder|python|pytest) [^`]+)`", text):
+        assert command in ran or command in elsewhere, command
+
+
+def test_the_tree_is_the_tree() -> None:
+    block = re.search(r"## The tree\n\n```\n(.*?)```", README, re.S)
+    assert block
+    text = block.group(1)
+    modules = {path.stem for path in (ROOT / "autograder").glob("*.py")} - {"__init__"}
+    assert modules <= set(re.findall(r"\w+", text)), modules - set(re.findall(r"\w+", text))
+    for name in re.findall(r"^(\w+)/", text, re.M):
+        assert (ROOT / name).is_dir(), name
