@@ -6,6 +6,7 @@ three bands: right, right to float32 accuracy (with a warning), wrong.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -82,16 +83,22 @@ def scaled_error(got: Array, expected: Array) -> float:
     """max|got - expected| / max|expected| for arrays of one shape; infinite where one is nan and the other not."""
     if expected.size == 0:
         return 0.0
-    wide = np.result_type(expected, np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(expected)
-        if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
-            return float("inf")
-        if not finite.any():
-            return 0.0
-        difference = np.abs(got[finite].astype(wide) - expected[finite].astype(wide)).max()
-        scale = np.abs(expected[finite]).max()
-    return float(difference / scale) if scale > 0 else float(difference)
+    with np.errstate(all="ignore"):
+        scale = float(np.abs(expected).max())
+        if expected.dtype.kind != "f" or got.dtype != expected.dtype:
+            expected, got = (array.astype(np.result_type(array, np.float64)) for array in (expected, got))
+        difference = float(np.abs(got - expected).max())
+    if math.isfinite(difference) and math.isfinite(scale):
+        return difference / scale if scale > 0 else difference
+    return _error_beside_infinities(got, expected)
+
+
+def _error_beside_infinities(got: Array, expected: Array) -> float:
+    """The error where an array holds nan or inf: those must stand in the same places, the rest is compared."""
+    finite = np.isfinite(expected)
+    if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
+        return float("inf")
+    return scaled_error(got[finite], expected[finite]) if not finite.all() else float("inf")
 
 
 def matches(got: Any, other: Any, bound: float) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,8 @@ def _begin(setup: Setup) -> None:
     _Judge.bundle = read(setup.bundle)
     _Judge.properties = load_properties(setup.assignment)
     _Judge.runner = make_runner(_Judge.bundle, unsafe=setup.unsafe)
+    if isinstance(_Judge.runner, SandboxRunner):  # at exit in good order, so that its zygotes are waited for
+        Finalize(None, _Judge.runner.shut_down, exitpriority=10)
 
 
 def _judge(name: str, path: Path) -> dict[str, Any]:

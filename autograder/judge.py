@@ -167,9 +167,12 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
     compared = [outcome for outcome in outcomes if outcome.comparisons and not outcome.case.verdict]
     wrong = {leaf for o in compared for leaf, comparison in o.comparisons.items() if not comparison.right}
     candidates: dict[str, set[str]] = {}
-    for leaf in wrong:
-        sets = [_explaining(question, outcome, leaf) for outcome in compared if leaf in outcome.comparisons]
-        candidates[leaf] = set.intersection(*sets) if sets else set()
+    for leaf in sorted(wrong):
+        found = set(question.hints)
+        # Where the leaf is wrong first: few mistakes are left to be held against the other cases.
+        for outcome in sorted((o for o in compared if leaf in o.comparisons), key=lambda o: o.comparisons[leaf].right):
+            found = _explaining(outcome, leaf, found)
+        candidates[leaf] = found
     reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}
     spoils = {name: sum(len(outcome.case.mistakes.get(name, {})) for outcome in compared) for name in reach}
     named = {}
@@ -181,20 +184,20 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
     return named
 
 
-def _explaining(question: BakedQuestion, outcome: Outcome, leaf: str) -> set[str]:
-    """The mistakes whose value of a leaf is the student's in one case."""
-    case, comparison = outcome.case, outcome.comparisons[leaf]
-    names = set()
+def _explaining(outcome: Outcome, leaf: str, names: set[str]) -> set[str]:
+    """Those of the mistakes whose value of a leaf is the student's in one case."""
+    case, right = outcome.case, outcome.comparisons[leaf].right
     got = _leaf_of(outcome.answer.values, leaf, case.expected)
     bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
-    for mistake in question.hints:
+    explaining = set()
+    for mistake in names:
         there = _leaf_of(case.mistakes.get(mistake, {}), leaf, {})
         if there is _ABSENT:
-            if comparison.right:
-                names.add(mistake)
-        elif not comparison.right and there is not None and matches(got, there, bound):
-            names.add(mistake)
-    return names
+            if right:
+                explaining.add(mistake)
+        elif not right and there is not None and matches(got, there, bound):
+            explaining.add(mistake)
+    return explaining
 
 
 _ABSENT = object()

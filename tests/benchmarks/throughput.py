@@ -1,0 +1,192 @@
+"""Grade 200 submissions, and ten of them with `otter run` of the same questions, in one run: ratios of CPU time.
+
+    python tests/benchmarks/throughput.py [--submissions 200] [--otter build/otter-venv/bin/otter]
+
+Without an otter its part is left out and said to be. Otter lives in an environment of its own:
+
+    python -m venv build/otter-venv
+    build/otter-venv/bin/python -m pip install 'otter-grader[grading]==7.0.0' numpy torch==2.13.0
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+
+from autograder import bundle as bundles
+from autograder.bundle import BakedCase, BakedQuestion, Bundle
+from autograder.cli import find_assignment, ready_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = (
+    "solution", "loops", "einsum", "recompute", "blank", "partly-done", "known-mistakes", "two-bugs", "float32", "nan",
+)  # fmt: skip
+THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+
+
+def measured(command: list[str], cwd: Path) -> tuple[float, float, float]:
+    """Run a command. Returns wall seconds, CPU seconds of all its processes, and the peak of the largest in MB."""
+    program = (
+        "import os, resource, subprocess, sys, time; begun = time.perf_counter(); "
+        "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode; "
+        "use = resource.getrusage(resource.RUSAGE_CHILDREN); "
+        "print(code, time.perf_counter() - begun, use.ru_utime + use.ru_stime, use.ru_maxrss / 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *command], cwd=cwd, env={**os.environ, **THREADS},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    code, wall, cpu, peak = map(float, done.stdout.split())
+    if code:
+        raise SystemExit(f"failed with exit code {code:.0f}: {' '.join(command)}")
+    return wall, cpu, peak
+
+
+# ---------------------------------------------------------------- the class
+
+
+def make_class(folder: Path, count: int) -> list[Path]:
+    """Submissions of a class: the samples that neither hang nor break, again and again."""
+    assembled = folder / "samples"
+    subprocess.run([sys.executable, "tests/submissions/assemble.py", str(assembled)], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)  # fmt: skip
+    shutil.copytree(ROOT / "reference" / "memnet", assembled / "solution" / "memnet")
+    for path in assembled.glob("*.zip"):
+        if path.stem in SAMPLES:
+            shutil.unpack_archive(path, assembled / path.stem)
+    packages = {name: next((assembled / name).rglob("memnet")) for name in SAMPLES}
+    made = []
+    for index in range(count):
+        target = folder / "class" / f"student-{index:03d}"
+        shutil.copytree(packages[SAMPLES[index % len(SAMPLES)]], target / "memnet")
+        made.append(target)
+    return made
+
+
+def cpu_of_children() -> float:
+    """CPU seconds of all children that have ended, and of theirs."""
+    use = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return use.ru_utime + use.ru_stime
+
+
+# ---------------------------------------------------------------- the same questions for otter
+
+
+TEST = '''
+from otter.test_files import test_case
+OK_FORMAT = False
+name = "{name}"
+points = 1
+
+@test_case(points=None, hidden=False)
+def test_{index}(env):
+    import importlib, json
+    import numpy as np
+    data = np.load("benchmark.npz")
+    plan = json.loads(bytes(data["plan"]))["{name}"]
+    for number, case in enumerate(plan):
+        values = {{}}
+        for key in case["inputs"]:
+            values[key] = data[f"{name}/{{number}}/in/{{key}}"]
+        for key, value in case["plain"].items():
+            values[key] = value
+        module = importlib.import_module("memnet." + case["module"])
+        for call in case["calls"]:
+            exec(call, module.__dict__ | values, values)
+        for key in case["expected"]:
+            np.testing.assert_allclose(values[key], data[f"{name}/{{number}}/out/{{key}}"], rtol=1e-6, atol=1e-9)
+'''
+
+
+def comparable(question: BakedQuestion, case: BakedCase) -> bool:
+    """Whether a case is arrays in and arrays out, which a plain otter test can do."""
+    values = [*case.inputs.values(), *case.expected.values()]
+    return not question.torch and bool(case.expected) and all(isinstance(v, np.ndarray | int | float) for v in values)
+
+
+def otter_assignment(folder: Path, bundle: Bundle, otter: str) -> tuple[Path, int]:
+    """An autograder zip with the cases of the numpy questions as otter tests. Returns it and the number of cases."""
+    tests = folder / "tests"
+    tests.mkdir(parents=True)
+    arrays: dict[str, np.ndarray] = {}
+    plan: dict[str, list[dict[str, object]]] = {}
+    for index, question in enumerate(bundle.questions):
+        cases = [case for case in question.cases if comparable(question, case)]
+        if not cases:
+            continue
+        (tests / f"{question.name}.py").write_text(TEST.format(name=question.name, index=index))
+        plan[question.name] = []
+        for number, case in enumerate(cases):
+            inputs = {name: value for name, value in case.inputs.items() if isinstance(value, np.ndarray)}
+            plain = {name: value for name, value in case.inputs.items() if name not in inputs}
+            plan[question.name].append({"module": question.module, "calls": case.calls or question.calls,
+                                        "inputs": list(inputs), "plain": plain, "expected": list(case.expected)})  # fmt: skip
+            arrays |= {f"{question.name}/{number}/in/{name}": value for name, value in inputs.items()}
+            arrays |= {f"{question.name}/{number}/out/{name}": np.asarray(v) for name, v in case.expected.items()}
+    np.savez(folder / "benchmark.npz", plan=np.frombuffer(json.dumps(plan).encode(), np.uint8), **arrays)
+    subprocess.run([otter, "generate", "-t", "tests", "-o", "autograder.zip", "--no-requirements", "--no-environment",
+                    "benchmark.npz"], cwd=folder, check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+    return folder / "autograder.zip", sum(map(len, plan.values()))
+
+
+def otter_submission(submission: Path, target: Path) -> Path:
+    """A submission as otter wants it: a zip with the notebook and the modules."""
+    folder = target / submission.name
+    shutil.copytree(submission, folder)
+    cell = nbformat.v4.new_code_cell("import memnet.rnn", id="imports")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "memory.ipynb")
+    return Path(shutil.make_archive(str(folder), "zip", folder))
+
+
+# ---------------------------------------------------------------- the run
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--submissions", type=int, default=200)
+    parser.add_argument("--otter", default=str(ROOT / "build/otter-venv/bin/otter"))
+    options = parser.parse_args()
+    assignment = find_assignment(None)
+    bundle, path = ready_bundle(assignment, None)
+    numpy_only = bundles.from_bytes(path.read_bytes())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = make_class(folder, options.submissions)
+        command = [sys.executable, "-c", "import sys; from autograder.cli import main; sys.exit(main())", "grade"]
+        wall, cpu, peak = measured([*command, str(folder / "class"), "--out", str(folder / "out")], ROOT)
+        count = sum(len(question.cases) for question in bundle.questions)
+        print(f"autograder: {len(made)} submissions of {len(bundle.questions)} questions, {count} cases each")
+        print(f"  {wall:.1f} s, {len(made) / wall:.1f} a second, {cpu / len(made):.3f} CPU seconds a submission, "
+              f"largest process {peak:.0f} MB")  # fmt: skip
+        if not Path(options.otter).exists():
+            print(f"otter: not measured, {options.otter} is not there; see the top of this file")
+            return
+        zip_path, cases = otter_assignment(folder / "otter", numpy_only, options.otter)
+        begun, total, most = time.perf_counter(), 0.0, 0.0
+        for submission in made[:10]:
+            zipped = otter_submission(submission, folder / "zips")
+            _, seconds, peak_otter = measured([options.otter, "run", "-a", str(zip_path), "-o", str(folder / "run"),
+                                               str(zipped)], folder)  # fmt: skip
+            total, most = total + seconds, max(most, peak_otter)
+        wall_otter = (time.perf_counter() - begun) / 10
+        print(f"otter run: 10 submissions, {cases} cases each (numpy questions only, in-process)")
+        print(f"  {wall_otter:.1f} s and {total / 10:.2f} CPU seconds a submission, largest process {most:.0f} MB")
+        print(f"ratio: {total / 10 / (cpu / len(made)):.0f} times otter's throughput by CPU seconds a submission")
+        print(f"       {wall_otter / (wall / len(made)):.0f} times by the clock, otter one after the other, "
+              f"{os.cpu_count()} cores here")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
