@@ -22,7 +22,17 @@ from . import bundle as bundles
 from .bundle import BakedCase, BakedQuestion, Bundle
 from .compare import leaves, matches, scaled_error
 from .judge import Property, owner
-from .question import Case, Compute, DeclarationError, Question, bound_shape, parse_call, parse_spec, validate
+from .question import (
+    Case,
+    Compute,
+    DeclarationError,
+    Question,
+    axis_size,
+    bound_shape,
+    parse_call,
+    parse_spec,
+    validate,
+)
 from .worker import plain, run_calls
 
 Inputs = dict[str, Any]
@@ -168,6 +178,7 @@ def bake_question(question: Question, seed: str, properties: Mapping[str, Proper
     return BakedQuestion(
         question.name, question.number, question.module, question.points, question.calls, dict(question.outputs),
         question.gates, question.torch, question.seconds, {m.name: m.hint for m in question.mistakes}, cases,
+        question.optional,
     )  # fmt: skip
 
 
@@ -191,7 +202,8 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...], scale: float = 0.6)
     return np.round(scale * rng.standard_normal(shape), 4)
 
 
-def _namespace(question: Question, compute: Compute) -> Callable[[str], Any]:
+def compute_lookup(question: Question, compute: Compute) -> Callable[[str], Any]:
+    """What a call of the question finds under a name, for an oracle or a mistake."""
     if isinstance(compute, Mapping):
         return compute.__getitem__
     functions = {parse_call(question.calls[0]).function: compute}
@@ -201,6 +213,7 @@ def _namespace(question: Question, compute: Compute) -> Callable[[str], Any]:
 def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
     calls = [parse_call(text) for text in case.calls or question.calls]
     everything = draw_inputs(question, case, seed)
+    _refuse_blind_spots(question, case, everything)
     used = {name for call in calls for name in call.arguments}
     bound = {target for call in calls for target in call.targets}
     unknown = used - set(everything) - bound
@@ -213,7 +226,7 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
     returns = tuple(name for name in _targets(calls) if verdict or _belongs(name, question))
 
     def values(compute: Compute, given: Inputs) -> dict[str, Any]:
-        found, _ = run_calls(calls, _namespace(question, compute), given, layouts)
+        found, _ = run_calls(calls, compute_lookup(question, compute), given, layouts)
         return {name: plain(found[name]) for name in returns}
 
     if verdict:
@@ -222,17 +235,96 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
             inputs, evidence, {}, {}, {},
         )  # fmt: skip
     expected = values(question.oracle, inputs)
-    moved = [values(question.oracle, _moved(inputs, sign)) for sign in (1, -1)]
+    # A measured case is large and says nothing that the others do not: it has no part in naming mistakes.
+    moved = [values(question.oracle, _moved(inputs, pattern)) for pattern in range(1 if case.budget else SIGNS)]
     tolerances = _tolerances(expected, moved, case.sizes)
     mistakes = {}
-    for mistake in question.mistakes:
+    for mistake in () if case.budget else question.mistakes:
         different = _differences(expected, _mistaken(values, mistake.computes, inputs, expected), tolerances)
         if different:
             mistakes[mistake.name] = different
     return BakedCase(
         case.name, case.hidden, case.costs, tuple(case.calls), sizes, case.hint, "", layouts, returns,
-        inputs, evidence, expected, tolerances, mistakes,
+        inputs, evidence, expected, tolerances, mistakes, case.budget(sizes) if case.budget else 0,
     )  # fmt: skip
+
+
+# ---------------------------------------------------------------- what a case cannot see
+
+SIGNS = 6  # patterns in which all inputs are moved at once; the worst one counts
+
+
+def _refuse_blind_spots(question: Question, case: Case, inputs: Inputs) -> None:
+    used = {name for text in case.calls or question.calls for name in parse_call(text).arguments}
+    found = blind_spots(question, case, {name: value for name, value in inputs.items() if name in used})
+    for name, why in found.items():
+        if name not in case.waive:
+            raise DeclarationError(
+                f'case {case.name}: {name}: {why}; choose other inputs, or say waive=("{name}",) if that is its point'
+            )
+    for name in case.waive:
+        if name not in found:
+            raise DeclarationError(f"case {case.name}: waives {name!r}, which is not so; take that out")
+
+
+def blind_spots(question: Question, case: Case, inputs: Inputs) -> dict[str, str]:
+    """What a case cannot tell apart: name of the spot -> why. `inputs`: the arrays that its calls use."""
+    lengths = _lengths(question, case, inputs)
+    found = {}
+    for axis, length in lengths.items():
+        if length == 1:
+            found[f"{axis} = 1"] = "sums, means and single entries are the same along an axis of length 1"
+        for other in list(lengths)[: list(lengths).index(axis)]:
+            if length == lengths[other] > 1 and axis[0] != other[0]:
+                found[f"{other} = {axis}"] = "an array with these two axes mixed up has the right shape"
+    found |= _blind_window(case.sizes)
+    for name, value in inputs.items():
+        found |= _blind_array(name, value)
+    return found
+
+
+def _lengths(question: Question, case: Case, inputs: Inputs) -> dict[str, int]:
+    """How long each axis is. An array such as ``x_start`` has the axes of ``x``, and lengths of its own."""
+    found: dict[str, int] = {}
+    specs = [parse_spec(text) for text in (*question.inputs.values(), *question.outputs.values())]
+    for axis in (axis for spec in specs for part in (spec, *spec.items) for axis in part.axes):
+        if axis.lstrip("0123456789") in case.sizes:
+            found[axis] = axis_size(axis, case.sizes)
+    if "k" in case.sizes:
+        found["k"] = case.sizes["k"]
+    for name, value in inputs.items():
+        given = [text for base, text in question.inputs.items() if name.startswith(base + "_")]
+        if name in question.inputs or not given or not isinstance(value, np.ndarray):
+            continue
+        for axis, length in zip(parse_spec(given[0]).axes, value.shape, strict=False):
+            if length != found.get(axis):
+                found[f"{axis} of {name}"] = length
+    return found
+
+
+def _blind_window(sizes: Mapping[str, int]) -> dict[str, str]:
+    if not {"T", "k"} <= set(sizes):
+        return {}
+    T, k = sizes["T"], sizes["k"]
+    if k > T:
+        return {"k > T": "no window ends before the sequence does"}
+    if T % k < 2:
+        return {f"T mod k = {T % k}": "windows counted from the start and from the end fall together, or nearly"}
+    return {}
+
+
+def _blind_array(name: str, value: Any) -> dict[str, str]:
+    if isinstance(value, list):
+        return {} if any(np.any(item) for item in value) else {f"{name} = 0": "whatever is done to zeros is zero"}
+    if not isinstance(value, np.ndarray) or value.size < 2:
+        return {}
+    if value.dtype.kind == "f" and not value.any():
+        return {f"{name} = 0": "whatever is done to zeros is zero"}
+    if (value == value.flat[0]).all():
+        return {f"{name} is constant": "it cannot be seen which of its entries is used where"}
+    if value.ndim == 2 and value.shape[0] == value.shape[1] and (value == value.T).all():
+        return {f"{name} is symmetric": "it is its own transpose"}
+    return {}
 
 
 def _targets(calls: list[Any]) -> list[str]:
@@ -252,12 +344,13 @@ def _layout(question: Question, case: Case, name: str) -> str:
     return "tensor" if text and parse_spec(text).tensor else case.layout
 
 
-def _moved(inputs: Inputs, sign: int) -> Inputs:
-    """The inputs with every float moved by one unit in the last place, up and down in turns."""
+def _moved(inputs: Inputs, pattern: int) -> Inputs:
+    """The inputs with every float moved by one unit in the last place, up or down by a pattern's own coin."""
+    coin = np.random.default_rng(pattern)
 
     def move(value: Any) -> Any:
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            direction = np.where(np.arange(value.size).reshape(value.shape) % 2 == 0, sign, -sign) * np.inf
+            direction = coin.choice((-np.inf, np.inf), value.shape)
             return np.nextafter(value, direction.astype(value.dtype))
         if isinstance(value, list):
             return [move(item) for item in value]
@@ -273,8 +366,11 @@ def _tolerances(
 ) -> dict[str, tuple[float, float]]:
     """For each leaf: 16 (sensitivity + eps) + 2 sqrt(N T) eps, in float64 and in float32.
 
-    The sensitivity is how far the oracle's own answer moves when each input moves by one unit in the last place.
-    Right programs differ from each other by a fraction of this; one-token mistakes by a million times more.
+    The sensitivity is how far the oracle's own answer moves when each input moves by one unit in the last place: a
+    right program rounds what it computes as often as it computes, and each rounding acts as such a move. 16 stands
+    for the few roundings between input and output that right programs do differently, the eps beside the
+    sensitivity for rounding the answer itself, which counts where the inputs' moves cancel; sums over N T terms in
+    another order add their square root. Right programs reach a sixth of it (`prove`), mistakes 10,000 times it.
     """
     steps = float(np.sqrt(sizes.get("N", 1) * sizes.get("T", 1)))
     bounds = {}
@@ -336,16 +432,24 @@ def _check_properties(question: Question, cases: tuple[BakedCase, ...], properti
         return
     for mistake in question.mistakes:
         for hidden, word in ((False, "public"), (True, "hidden")):
-            some = [_property(question, case, mistake.computes, properties) for case in judged if case.hidden is hidden]
-            if not any(text for found in some for text in found.values()):
+            some = [case for case in judged if case.hidden is hidden]
+            if all(_holds(question, case, mistake.computes, properties) for case in some):
                 raise DeclarationError(f"mistake {mistake.name} passes every {word} case; add a case that it fails")
+
+
+def _holds(question: Question, case: BakedCase, compute: Compute, properties: Mapping[str, Property]) -> bool:
+    """Whether a mistake has the property; one that crashes has not."""
+    try:
+        return not any(_property(question, case, compute, properties).values())
+    except Exception:  # a mistake may crash wherever a student's program would
+        return False
 
 
 def _property(
     question: Question, case: BakedCase, compute: Compute, properties: Mapping[str, Property]
 ) -> Mapping[str, str]:
     calls = [parse_call(text) for text in case.calls or question.calls]
-    found, _ = run_calls(calls, _namespace(question, compute), case.inputs, case.layouts)
+    found, _ = run_calls(calls, compute_lookup(question, compute), case.inputs, case.layouts)
     return properties[case.verdict](
         {name: plain(found[name]) for name in case.returns}, {**case.inputs, **case.evidence}
     )

@@ -68,7 +68,8 @@ def leaves(name: str, value: Any, like: Any = _SAME) -> Iterator[tuple[str, Any]
 def as_array(value: Any) -> Array | None:
     """A number, an array, or a nested list of them as one numeric array; None if it is not that."""
     if isinstance(value, bool | int | float):
-        return np.asarray(value)
+        number = np.asarray(value)
+        return number if number.dtype.kind in "biuf" else None  # an int of more than 64 bits is an object
     if isinstance(value, np.ndarray):
         return value
     if isinstance(value, list | tuple) and value:

@@ -24,7 +24,7 @@ from .bake import load_properties
 from .bundle import BakedQuestion, Bundle, read
 from .intake import Submission, list_submissions, read_submission
 from .journal import Journal
-from .judge import Property, judge_question
+from .judge import Property, QuestionRun
 from .runner import ProcessRunner, Runner, clean
 from .sandbox import SandboxError, SandboxRunner, die_with_parent
 
@@ -57,7 +57,7 @@ def judge_submission(
     else:
         runner.open(submission.sources)
         try:
-            questions = [judge_question(question, runner, properties) for question in bundle.questions]
+            questions = _judge_all(bundle, runner, properties)
         finally:
             runner.close()
     verdicts = {question["verdict"] for question in questions}
@@ -74,11 +74,28 @@ def judge_submission(
     }
 
 
+def _judge_all(bundle: Bundle, runner: Runner, properties: Mapping[str, Property]) -> list[dict[str, Any]]:
+    """Each question's part of a record. The public cases of all questions come first.
+
+    What code says in a public case is shown to its student: no worker may have seen a hidden input by then.
+    """
+    runs = [QuestionRun(question, runner, properties) for question in bundle.questions]
+    for hidden in (False, True):
+        for run in runs:
+            for case in run.question.cases:
+                if case.hidden is hidden:
+                    run.run(case)
+    for run in runs:
+        done = {outcome.case.name: outcome for outcome in run.outcomes}
+        run.outcomes = [done[case.name] for case in run.question.cases]
+    return [run.report() for run in runs]
+
+
 def _not_judged(question: BakedQuestion, verdict: str) -> dict[str, Any]:
     share = round(question.points / len(question.outputs), 4)
     outputs = [{"name": name, "earned": 0.0, "possible": share} for name in question.outputs]
     return {"name": question.name, "number": question.number, "module": question.module, "verdict": verdict,
-            "earned": 0.0, "possible": question.points, "outputs": outputs, "cases": []}  # fmt: skip
+            "earned": 0.0, "possible": question.points, "optional": question.optional, "outputs": outputs, "cases": []}  # fmt: skip
 
 
 def grader_error(name: str, content: str, bundle: Bundle, text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pytest as a grader for staff: ``pytest --submission DIR`` lists one item a question and case.
+"""Pytest as a grader for staff: ``pytest --submission=DIR`` lists one item a question and case.
 
 The items run through the same sandbox and judge as `autograder grade`. Pytest never collects, imports or even looks
 at files of the submission, conftest.py included.
@@ -26,7 +26,8 @@ from .sandbox import SandboxRunner
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Pytest's hook: the options."""
     group = parser.getgroup("autograder", "grade one submission")
-    group.addoption("--submission", metavar="DIR", help="grade this folder or zip instead of collecting tests")
+    group.addoption("--submission", metavar="DIR", help="grade this folder or zip instead of collecting tests; "
+                    "with an equals sign: --submission=DIR")  # fmt: skip
     group.addoption("--assignment", metavar="DIR", help="the assignment's folder (default: the only one)")
     group.addoption("--bundle", metavar="FILE", help="the bundle to grade with")
     group.addoption("--unsafe", action="store_true", help="run the submission without confinement")
@@ -34,13 +35,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Pytest's hook: refuse to begin where pytest would import a conftest.py of the submission."""
+    """Pytest's hook: refuse to begin where pytest would obey pytest.ini or conftest.py of the submission."""
     submission = early_config.known_args_namespace.submission
     if submission is None:
         return
+    if "--submission" in early_config.invocation_params.args:
+        # Before it knows the option, pytest takes its second word for a folder of tests, looks there for settings,
+        # and imports what they name.
+        raise pytest.UsageError(f"write --submission={submission}, with an equals sign: else pytest reads settings "
+                                "files of the submission")  # fmt: skip
     folder = Path(submission).resolve()
-    start = early_config.invocation_params.dir.resolve()
-    if start == folder or folder in start.parents:
+    starts = [early_config.invocation_params.dir, early_config.rootpath, early_config.inipath or early_config.rootpath]
+    if any(folder in (start.resolve(), *start.resolve().parents) for start in starts):
         raise pytest.UsageError("pytest would run files of the submission from in here; go to another folder")
     # Nothing is collected from paths on the command line or in the settings: not even the project's own tests.
     early_config.known_args_namespace.file_or_dir = []
@@ -123,7 +129,8 @@ class _GradingSession:
             yield f"{report['number']:<3} {report['name']:<28} {report['earned']:>5g} / {report['possible']:g}"
         if not whole:
             return
-        earned, possible = (sum(report[key] for report in whole) for key in ("earned", "possible"))
+        earned = sum(report["earned"] for report in whole)
+        possible = sum(report["possible"] for report in whole if not report["optional"])
         yield f"{earned:g} of {possible:g} points, isolation: {self.level}"
 
     def close(self) -> None:

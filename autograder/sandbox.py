@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import lockdown
-from .runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner
+from .runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner, memory_of
 from .worker import Server, preload
 
 LIMITS = lockdown.Limits(memory=1 << 30, cpu_seconds=180)
@@ -31,7 +31,7 @@ ENVIRONMENT = {
     # One thread: workers must not start others, and answers should not depend on the machine.
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
     # Memory that is measured should be memory that was asked for.
-    "NUMPY_MADVISE_HUGEPAGE": "0", "MALLOC_ARENA_MAX": "1",
+    "NUMPY_MADVISE_HUGEPAGE": "0", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536",
     # np.empty that is read before it is written gives the same numbers on every run: 1.2e103, not some pointer.
     "MALLOC_PERTURB_": "170",
 }  # fmt: skip
@@ -287,6 +287,10 @@ class ConfinedProcess:
         for fd in (self._requests, self._replies, self._output_fd):
             os.close(fd)
         self._requests, self._output_open = -1, False
+
+    def memory(self) -> tuple[int, int] | None:
+        """Address space now and at its peak, in bytes."""
+        return memory_of(self._pid)
 
     def output(self) -> str:
         """What the code has printed."""

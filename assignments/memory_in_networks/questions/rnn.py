@@ -204,9 +204,9 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, D=4, H=5),
             Case("wide", N=7, D=2, H=11, hidden=True),
-            Case("one sample", N=1, D=4, H=5, costs=0.25,
+            Case("one sample", N=1, D=4, H=5, waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one unit", N=3, D=2, H=1, costs=0.25, hidden=True),
+            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
@@ -237,7 +237,7 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, T=8, D=4, H=5),
             Case("wide", N=2, T=9, D=7, H=11, hidden=True),
-            Case("in two chunks", N=3, T=8, D=4, H=5, draw=_sequence_variants, costs=0.5,
+            Case("in two chunks", N=3, T=12, D=4, H=5, draw=_sequence_variants, costs=0.5,
                  calls=("h = rnn_forward(x_start, h0, W_xh, W_hh, b)",
                         "h_rest = rnn_forward(x_rest, h_middle, W_xh, W_hh, b)"),
                  hint="Feeding the sequence in two chunks, with the state handed over as h0, should change nothing. "
@@ -252,8 +252,9 @@ QUESTIONS = (
             Case("called twice", N=3, T=8, D=4, H=5, costs=0.25,
                  calls=("h = rnn_forward(x, h0, W_xh, W_hh, b)", "h_again = rnn_forward(x, h0, W_xh, W_hh, b)"),
                  hint="A second call with the same arrays gives another answer: what is kept between calls?"),
-            Case("one step", N=3, T=1, D=4, H=5, costs=0.25, hint="It fails for a sequence of one token."),
-            Case("one sample", N=1, T=6, D=4, H=5, costs=0.25, hidden=True,
+            Case("one step", N=3, T=1, D=4, H=5, waive=("T = 1",), costs=0.25,
+                 hint="It fails for a sequence of one token."),
+            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
@@ -285,7 +286,7 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, T=8, H=5, V=6),
             Case("wide", N=2, T=5, H=9, V=13, hidden=True),
-            Case("one step", N=3, T=1, H=5, V=6, costs=0.25, hidden=True),
+            Case("one step", N=3, T=1, H=5, V=6, waive=("T = 1",), costs=0.25, hidden=True),
         ),
         mistakes=(
             Mistake("H01", "With h = 0 the scores should equal b_y. What do you get?", lambda h, W_hy, b_y: h @ W_hy.T),
@@ -309,7 +310,7 @@ QUESTIONS = (
                  hint="With scores of a thousand exp overflows. What may be subtracted from all scores of a position?"),
             Case("scores of two thousand", N=4, T=3, V=7, draw=_loss_inputs(2000.0), costs=0.5, hidden=True,
                  hint="With large scores exp overflows. What may be subtracted from all scores of a position?"),
-            Case("nothing kept", N=3, T=4, V=6, draw=_loss_inputs(kept="none"), costs=0.25,
+            Case("nothing kept", N=3, T=4, V=6, draw=_loss_inputs(kept="none"), waive=("mask is constant",), costs=0.25,
                  hint="No position is kept: the loss is 0.0 and the gradient zeros, not 0/0."),
             Case("masked scores changed", N=3, T=8, V=6, draw=_masked_scores, costs=0.5, hidden=True,
                  calls=("loss, dy = sequence_loss(y, targets, mask)",

@@ -177,9 +177,10 @@ QUESTIONS = (
                  calls=(*BUILD, WHOLE, "y_again = model.forward(x)",
                         PADDED, "y_padded_again = model.forward(x, lengths)"),
                  hint="A second call with the same tensors gives another answer: what is kept between calls?"),
-            Case("one sample", N=1, T=6, D=4, H=5, V=3, draw=_batch(4), costs=0.25,
+            Case("one sample", N=1, T=6, D=4, H=5, V=3, draw=_batch(4), waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one sample of one step", N=1, T=1, D=4, H=5, V=3, draw=_batch(1), costs=0.25, hidden=True,
+            Case("one sample of one step", N=1, T=1, D=4, H=5, V=3, draw=_batch(1), waive=("N = 1", "T = 1"),
+                 costs=0.25, hidden=True,
                  hint="It fails for a batch of one with one token: is an axis squeezed away?"),
         ),
         mistakes=(
@@ -231,7 +232,7 @@ QUESTIONS = (
         cases=(
             Case("small", D=4, H=5),
             Case("wide", D=7, H=3, hidden=True),
-            Case("one unit", D=2, H=1, costs=0.25, hidden=True),
+            Case("one unit", D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True),
         ),
         mistakes=(
             Mistake("O01", "torch stores (out, in), as this course does. Is there anything to transpose?",
