@@ -70,6 +70,8 @@ def load_assignment(folder: Path) -> Assignment:
     questions: list[Question] = []
     for module in settings["questions"]:
         loaded = _import(f"{package}.questions.{module}", folder / "questions" / f"{module}.py")
+        if not hasattr(loaded, "QUESTIONS"):
+            raise AssignmentError(f"{folder / 'questions' / f'{module}.py'}: has no QUESTIONS; add them")
         questions += loaded.QUESTIONS
     for question in questions:
         try:
@@ -106,6 +108,8 @@ def load_properties(folder: Path) -> dict[str, Property]:
     if not path.exists():
         return {}
     module = _import(f"assignment_properties_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}", path)
+    if not hasattr(module, "PROPERTIES"):
+        raise AssignmentError(f"{path}: has no PROPERTIES; add them")
     return dict(module.PROPERTIES)
 
 
@@ -234,7 +238,10 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
             case.name, case.hidden, case.costs, tuple(case.calls), sizes, case.hint, verdict, layouts, returns,
             inputs, evidence, {}, {}, {},
         )  # fmt: skip
-    expected = values(question.oracle, inputs)
+    try:
+        expected = values(question.oracle, inputs)
+    except Exception as error:
+        raise DeclarationError(f"case {case.name}: the oracle raises {type(error).__name__}: {error}") from error
     # A measured case is large and says nothing that the others do not: it has no part in naming mistakes.
     moved = [values(question.oracle, _moved(inputs, pattern)) for pattern in range(1 if case.budget else SIGNS)]
     tolerances = _tolerances(expected, moved, case.sizes)
@@ -380,7 +387,7 @@ def _tolerances(
             array = np.asarray(wanted)
             eps = EPS32 if array.dtype == np.float32 else EPS64
             sensitivity = max(scaled_error(np.asarray(other[leaf]), array) for other in others) / eps
-            if not np.isfinite(sensitivity):
+            if not np.isfinite(array).all() or not sensitivity * eps <= FLOAT32_MOST:
                 raise DeclarationError(
                     f"{leaf} is not finite, or jumps when an input moves by one unit in the last place"
                 )

@@ -1,4 +1,4 @@
-"""The staff's command line: bake, release, grade. Every error is one sentence that says what to do.
+"""The staff's command line: bake, release, grade, prove. Every error is one sentence that says what to do.
 
 Exit codes: 0 done, 1 done and something needs the staff's eye, 2 bad input, 3 submissions cannot be confined here.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -21,7 +23,7 @@ from . import grade as grading
 from . import reports
 from .bake import AssignmentError, bake, load_assignment, source_hash
 from .bundle import Bundle, BundleError, write_file
-from .intake import IntakeError, file_stem, other_files
+from .intake import IntakeError, file_stem, other_files, read_submission
 from .journal import Journal, JournalError
 
 OUT = Console(highlight=False, soft_wrap=True)
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         ("bake", _bake, "ask the oracles and write the bundle that graders need"),
         ("release", _release, "generate the student template, check it, and build the student zip"),
         ("grade", _grade, "grade a folder of submissions"),
+        ("doctor", _doctor, "try what keeps submissions in, and say whether they can be graded here"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -80,7 +83,29 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "grade":
             command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
+    _add_proving(commands)
     return parser
+
+
+def _add_proving(commands: Any) -> None:
+    text = "prove the grader: known mistakes, right programs of all styles, mutants of the reference"
+    proving = commands.add_parser("prove", help=text, description=text)
+    proving.set_defaults(run=_prove)
+    proving.add_argument("--quick", action="store_true", help="a sample of the mutants, the same each time")
+    proving.add_argument("--question", default="", metavar="NAME", help="this question alone")
+    proving.add_argument("--jobs", type=int, default=grading.default_jobs(), help="default: one a core")
+    text = "the most frequent mistakes of a class, and wrong answers that no known mistake explains"
+    mistakes = commands.add_parser("mistakes", help=text, description=text)
+    mistakes.set_defaults(run=_mistakes)
+    mistakes.add_argument("results", type=Path, help="the folder that 'autograder grade' wrote")
+    text = "write a submission's function as a known mistake, ready to paste"
+    draft = commands.add_parser("draft", help=text, description=text)
+    draft.set_defaults(run=_draft)
+    draft.add_argument("submission", type=Path, help="a submission's folder or zip")
+    draft.add_argument("question", help="the question whose function is meant")
+    for command in (proving, draft):
+        command.add_argument("--assignment", type=Path, default=None, metavar="DIR",
+                             help="the assignment's folder (default: the only one in assignments/)")  # fmt: skip
 
 
 # ---------------------------------------------------------------- what commands share
@@ -131,7 +156,7 @@ def _progress(what: str, total: int) -> Iterator[Any]:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[at]}"),
+            TextColumn("{task.fields[at]}", markup=False),  # a submission's name
         )
         with Progress(*columns, console=ERR, transient=True) as progress:
             task = progress.add_task(what, total=total, at="")
@@ -186,6 +211,15 @@ def _release(options: argparse.Namespace) -> int:
     OUT.print(f"{template}: {len(files)} files, {len(stale)} of them new or changed", markup=False)
     OUT.print(f"{path}: {path.stat().st_size} bytes", markup=False)
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from . import doctor
+
+    controls, verdict = doctor.diagnose()
+    for line in doctor.lines(controls, verdict):
+        OUT.print(line, markup=False)
+    return 3 if verdict is doctor.Verdict.REFUSE else 0
 
 
 def _grade(options: argparse.Namespace) -> int:
@@ -256,3 +290,78 @@ def _closing_table(records: Sequence[reports.Record], graded: int, seconds: floa
         OUT.print(f"totals: median {middle:g}, half between {q1:g} and {q3:g}, from {low:g} to {high:g}", markup=False)
     if graded:
         OUT.print(f"graded {graded} in {seconds:.1f} s ({graded / seconds:.1f} a second)", markup=False)
+
+
+# ---------------------------------------------------------------- proving the grader
+
+
+def _prove(options: argparse.Namespace) -> int:
+    from . import prove
+
+    declared = load_assignment(find_assignment(options.assignment))
+    if options.jobs < 1:
+        raise UsageError(f"--jobs {options.jobs}: at least one")
+    baked = bake(declared)
+    begun = time.monotonic()
+    amount = prove.QUICK if options.quick else prove.FULL
+    with _progress("proving", prove.steps(declared, amount, options.question)) as step:
+        found = prove.prove(declared, baked, amount=amount, question=options.question, jobs=options.jobs, step=step)
+    _proof_table(found)
+    for line in prove.lines(found):
+        OUT.print(line, markup=False)
+    for problem in found.problems:
+        ERR.print(f"NOT PROVEN: {problem}", markup=False)
+    word = f"{len(found.problems)} things do not hold" if found.problems else "all of it holds"
+    OUT.print(f"{word}; {time.monotonic() - begun:.0f} s", markup=False)
+    return 1 if found.problems else 0
+
+
+def _mistakes(options: argparse.Namespace) -> int:
+    paths = sorted((options.results / "records").glob("*.json"))
+    if not paths:
+        raise UsageError(f"{options.results}: holds no records; name a folder that 'autograder grade' has finished")
+    try:
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    except ValueError as error:
+        raise UsageError(f"{options.results / 'records'}: {error}; run 'autograder grade' again") from None
+    table = Table("submissions", "question", "mistake", "for example", "hint", box=None, pad_edge=False)
+    for row in reports.frequent_mistakes(records):
+        cells = (str(row["count"]), row["question"], row["mistake"], row["example"], row["hint"])
+        table.add_row(*map(escape, cells))
+    OUT.print(table)
+    rows = reports.unexplained(records)
+    OUT.print(f"\n{len(rows)} wrong answers are shared and have no name", markup=False)
+    for row in rows:
+        OUT.print(
+            f"{row['count']} submissions return the same wrong {', '.join(row['values'])} in {row['question']} "
+            f"(case {row['case']}; for example {row['example']}): {row['finding']}", markup=False,
+        )  # fmt: skip
+    return 0
+
+
+def _draft(options: argparse.Namespace) -> int:
+    from . import prove
+
+    declared = load_assignment(find_assignment(options.assignment))
+    asked = {question.name: question for question in declared.questions}
+    if options.question not in asked:
+        raise UsageError(f"{options.question}: no such question; there are {', '.join(asked)}")
+    path = options.submission
+    submission = read_submission(path.name, path, package=declared.package)
+    if submission.problem:
+        raise UsageError(f"{path}: {submission.problem}")
+    OUT.print(prove.draft(asked[options.question], submission.sources, path.name), markup=False)
+    return 0
+
+
+def _proof_table(found: Any) -> None:
+    heads = ("question", "mistakes", "caught", "named", "mutants", "killed", "listed", "wrong from", "right to", "float32")
+    table = Table(heads[0], box=None, pad_edge=False)
+    for head in heads[1:]:
+        table.add_column(head, justify="right", no_wrap=True)
+    for score in found.scores.values():
+        killed = score.killed + score.harmless
+        counts = (score.mistakes, score.caught, score.named, score.mutants, killed, score.listed)
+        sizes = (score.smallest, score.largest, score.largest32)
+        table.add_row(score.name, *map(str, counts), *(f"{size:.2g}" for size in sizes))
+    OUT.print(table, width=max(OUT.width, 110))

@@ -71,7 +71,7 @@ def as_array(value: Any) -> Array | None:
         number = np.asarray(value)
         return number if number.dtype.kind in "biuf" else None  # an int of more than 64 bits is an object
     if isinstance(value, np.ndarray):
-        return value
+        return value if value.dtype.kind in "biufc" else None
     if isinstance(value, list | tuple) and value:
         parts = [as_array(item) for item in value]
         first = parts[0]
@@ -107,6 +107,8 @@ def matches(got: Any, other: Any, bound: float) -> bool:
     mine, theirs = as_array(got), as_array(other)
     if mine is None or theirs is None:
         return type(got) is type(other) and mine is None and theirs is None and got == other
+    if "c" in (mine.dtype.kind, theirs.dtype.kind):
+        return False
     return mine.shape == theirs.shape and scaled_error(mine, theirs) <= bound
 
 
@@ -123,14 +125,22 @@ def compare(setting: Setting, expected: Any, got: Any, bounds: tuple[float, floa
         return Comparison(False, float("inf"), (f"{setting.name} holds complex numbers",))
     if given.shape != wanted.shape:
         return Comparison(False, float("inf"), (_shape_finding(setting, wanted, given),))
+    with np.errstate(all="ignore"):  # students' numbers may be anything
+        return _compare_numbers(setting, wanted, given, isinstance(got, list | tuple), bounds)
+
+
+def _compare_numbers(
+    setting: Setting, wanted: Array, given: Array, is_list: bool, bounds: tuple[float, float]
+) -> Comparison:
     error = scaled_error(given, wanted)
-    warning = f"{setting.name} is a list; return an array" if isinstance(got, list | tuple) else ""
+    warning = f"{setting.name} is a list; return an array" if is_list else ""
     if error <= bounds[0]:
         return Comparison(True, error, warning=warning)
     if wanted.dtype.kind == "f" and error <= bounds[1]:
         warning = f"{setting.name} is right to float32 accuracy only; stay in float64"
         return Comparison(True, error, warning=warning)
-    return Comparison(False, error, tuple(describe(setting, wanted, given, bounds[1])))
+    with np.errstate(all="ignore"):  # a wrong value may be as large as it likes
+        return Comparison(False, error, tuple(describe(setting, wanted, given, bounds[1])))
 
 
 def _wanted_text(setting: Setting, wanted: Array) -> str:
@@ -223,7 +233,7 @@ def _kind(setting: Setting, wanted: Array, given: Array, bound: float) -> str:
 
     if wanted.size > 1 and not given.any():
         return f"{name} is all zeros"
-    if like(-wanted):
+    if wanted.dtype.kind != "b" and like(-wanted):
         return f"{name} has the wrong sign everywhere"
     ratio = _constant_ratio(wanted, given, bound)
     if ratio is not None:

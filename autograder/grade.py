@@ -95,7 +95,8 @@ def _not_judged(question: BakedQuestion, verdict: str) -> dict[str, Any]:
     share = round(question.points / len(question.outputs), 4)
     outputs = [{"name": name, "earned": 0.0, "possible": share} for name in question.outputs]
     return {"name": question.name, "number": question.number, "module": question.module, "verdict": verdict,
-            "earned": 0.0, "possible": question.points, "optional": question.optional, "outputs": outputs, "cases": []}  # fmt: skip
+            "earned": 0.0, "possible": question.points, "optional": question.optional, "outputs": outputs,
+            "cases": []}  # fmt: skip
 
 
 def grader_error(name: str, content: str, bundle: Bundle, text: str) -> dict[str, Any]:

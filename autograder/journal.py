@@ -79,7 +79,10 @@ class Journal:
                     f"{self.path}: graded with another {key} ({_short(found[0].get(key))}, now {_short(value)}); "
                     "name another folder"
                 )
-        self.records = {record["submission"]: record for record in found[1:]}
+        try:
+            self.records = {record["submission"]: record for record in found[1:]}
+        except (KeyError, TypeError):
+            raise JournalError(f"{self.path}: is damaged; restore it, or name another folder") from None
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a record and see it to the disk. Raises JournalError, and leaves no half line behind."""
@@ -108,7 +111,12 @@ class Journal:
         temporary = self.path.with_name(f".{NAME}.tmp")
         try:
             temporary.write_bytes(text.encode("utf-8", "replace"))
+            fresh = os.open(temporary, os.O_RDWR)
+            if os.name == "posix":  # the lock goes with the file: the new one is locked before it takes the place
+                fcntl.flock(fresh, fcntl.LOCK_EX)
             temporary.replace(self.path)
+            os.close(self._file)
+            self._file = fresh
         except OSError as error:
             raise JournalError(f"{temporary}: {error.strerror}; make room and run the same command again") from None
         finally:

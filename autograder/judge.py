@@ -118,7 +118,7 @@ class QuestionRun:
     def _within_budget(self, outcome: Outcome) -> Outcome:
         """The outcome of a measured case: a right answer that took too much memory is over budget."""
         case, peak, where = outcome.case, outcome.answer.peak, ""
-        if peak is None or peak > case.budget:
+        if peak is None or (peak > case.budget and not case.hidden):  # a hint is for students, and slow
             traced = self._run(case, measure=True, trace=True)
             peak, where = traced.peak if peak is None else peak, traced.where
         outcome = replace(outcome, answer=replace(outcome.answer, peak=peak))
@@ -198,7 +198,7 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
     the right one where the mistake does no harm. If several do, those stay that explain the most leaves and, of these,
     those that spoil the fewest: only `db` averaged is not "everything averaged".
     """
-    compared = [outcome for outcome in outcomes if outcome.comparisons and not (outcome.case.verdict or outcome.case.budget)]
+    compared = [o for o in outcomes if o.comparisons and not (o.case.verdict or o.case.budget)]
     wrong = {leaf for o in compared for leaf, comparison in o.comparisons.items() if not comparison.right}
     candidates = {leaf: _candidates(question, compared, leaf) for leaf in sorted(wrong)}
     reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}

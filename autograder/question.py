@@ -234,6 +234,8 @@ def validate(question: Question) -> None:
 
 
 def _validate(question: Question) -> None:
+    if not re.fullmatch(r"[A-Z]\d+", question.number):
+        raise DeclarationError(f"number {question.number!r}; write a letter and a number, such as B2")
     for text in (*question.inputs.values(), *question.outputs.values()):
         parse_spec(text)
     names = [case.name for case in question.cases]

@@ -171,8 +171,11 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
         "checks/test_checks.py": CHECKS_TEST,
     }
     files["checks/properties.py"] = _text(assignment.folder / "properties.py")
-    for own in sorted((assignment.folder / "student").iterdir()):
-        files[own.name] = _text(own).replace("{questions}", _question_table(assignment))
+    own = assignment.folder / "student"
+    for path in sorted(own.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            text = _text(path).replace("{questions}", _question_table(assignment))
+            files[path.relative_to(own).as_posix()] = text
     result = {name: text.encode() for name, text in files.items()}
     result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
     refuse_leaks(splits, result)

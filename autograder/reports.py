@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ Record = Mapping[str, Any]
 def grades_csv(records: Sequence[Record], questions: Sequence[str]) -> str:
     """``submission,status,total,possible`` and a column a question, one row a submission, in the order of names."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(["submission", "status", "total", "possible", *questions])
     for record in sorted(records, key=lambda record: str(record["submission"])):
         earned = {question["name"]: question["earned"] for question in record["questions"]}
@@ -97,3 +97,67 @@ def summary(records: Sequence[Record]) -> dict[str, Any]:
             for name, shares in questions.items()
         },
     }
+
+
+# ---------------------------------------------------------------- what a class gets wrong
+
+
+def frequent_mistakes(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Known mistakes by the number of submissions that make them, the most frequent first.
+
+    Each with question, mistake, hint, count, and an example: the first submission by name.
+    """
+    found: dict[tuple[str, str], tuple[str, set[str]]] = {}
+    for record in records:
+        for question, value in _wrong_values(record):
+            if value["mistake"]:
+                entry = found.setdefault((question["name"], value["mistake"]), (value["hint"], set()))
+                entry[1].add(str(record["submission"]))
+    rows = [
+        {"question": question, "mistake": mistake, "hint": hint, "count": len(names), "example": min(names)}
+        for (question, mistake), (hint, names) in found.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["count"], row["question"], row["mistake"]))
+
+
+def unexplained(records: Sequence[Record], least: int = 2) -> list[dict[str, Any]]:
+    """Wrong answers that no known mistake explains and that several submissions share, the most frequent first.
+
+    Two answers are the same if they agree to six digits on the first plain case where they are wrong. Each row has
+    question, values (which are wrong in that way), case, count, finding, and an example: the first by name.
+    least: how many submissions make a cluster.
+    """
+    clusters: dict[tuple[str, str, str, str], tuple[str, set[str]]] = {}
+    for record in records:
+        for key, finding in _unnamed(record).items():
+            clusters.setdefault(key, (finding, set()))[1].add(str(record["submission"]))
+    together: dict[tuple[str, str, frozenset[str]], tuple[str, list[str]]] = {}
+    for (question, leaf, case, _), (finding, names) in clusters.items():
+        if len(names) >= least:
+            together.setdefault((question, case, frozenset(names)), (finding, []))[1].append(leaf)
+    rows = [
+        {"question": question, "values": leaves, "case": case, "count": len(names), "finding": finding,
+         "example": min(names)}
+        for (question, case, names), (finding, leaves) in together.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["count"], row["question"], row["values"]))
+
+
+def _wrong_values(record: Record) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for question in record["questions"]:
+        for case in question["cases"]:
+            yield from ((question, value) for value in case["values"] if not value["right"])
+
+
+def _unnamed(record: Record) -> dict[tuple[str, str, str, str], str]:
+    """(question, value, case, fingerprint) -> finding, for each value that is wrong and never named."""
+    named = {(question["name"], value["name"]) for question, value in _wrong_values(record) if value["mistake"]}
+    found: dict[tuple[str, str], tuple[str, str, str]] = {}
+    for question in record["questions"]:
+        for case in question["cases"]:
+            for value in case["values"] if case["plain"] else ():
+                name = (question["name"], value["name"])
+                if not value["right"] and name not in named:
+                    finding = value["findings"][0] if value["findings"] else ""
+                    found.setdefault(name, (case["name"], value["fingerprint"], finding))
+    return {(*name, case, mark): finding for name, (case, mark, finding) in found.items()}

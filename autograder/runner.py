@@ -160,7 +160,7 @@ class Runner:
                 deadline += waited
             if measure:
                 loaded = True
-                return self._measure(torch, {**request, "op": "hold", "trace": trace}, writer, deadline), waited
+                return self._measure(torch, request, writer, deadline, lines=trace), waited
             if (torch, module) not in self._imported:
                 self._send(torch, {"op": "import", "module": module}, Writer(), deadline)
                 self._imported.add((torch, module))
@@ -178,10 +178,16 @@ class Runner:
             answer = self._lost[module]
         return answer, waited
 
-    def _measure(self, torch: bool, request: Mapping[str, Any], writer: Writer, deadline: float) -> Answer:
-        """Hold, run, fetch; the memory is what the kernel says of the process before and after the run."""
+    def _measure(
+        self, torch: bool, request: Mapping[str, Any], writer: Writer, deadline: float, *, lines: bool
+    ) -> Answer:
+        """Hold, run, fetch; the memory is what the kernel says of the process before and after the run.
+
+        Where no kernel is asked, on a student's own machine, it is what Python's own tracing says.
+        """
         process = self._processes[torch]
-        self._send(torch, request, writer, deadline)
+        trace = "lines" if lines else ("" if process.memory() else "peak")
+        self._send(torch, {**request, "op": "hold", "trace": trace}, writer, deadline)
         before = process.memory()
         self._send(torch, {"op": "run"}, Writer(), deadline)
         after = process.memory()
@@ -341,18 +347,5 @@ class ChildProcess:
         return self._output[:OUTPUT_CAP].decode("utf-8", "replace")
 
     def memory(self) -> tuple[int, int] | None:
-        """Address space now and at its peak, in bytes; None where the system does not tell."""
-        return memory_of(self._child.pid)
-
-
-def memory_of(pid: int) -> tuple[int, int] | None:
-    """VmSize and VmPeak of a process in bytes, from the kernel; None on systems other than Linux."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
+        """Not asked of the system: a process that has not loaded everything first shows more than the call takes."""
         return None
-    fields = dict(line.split(":", 1) for line in text.splitlines() if line.startswith(("VmSize", "VmPeak")))
-    if len(fields) < 2:
-        return None
-    now, peak = (1024 * int(fields[name].split()[0]) for name in ("VmSize", "VmPeak"))
-    return now, peak

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import lockdown
-from .runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner, memory_of
+from .runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner
 from .worker import Server, preload
 
 LIMITS = lockdown.Limits(memory=1 << 30, cpu_seconds=180)
@@ -289,8 +289,16 @@ class ConfinedProcess:
         self._requests, self._output_open = -1, False
 
     def memory(self) -> tuple[int, int] | None:
-        """Address space now and at its peak, in bytes."""
-        return memory_of(self._pid)
+        """Address space now and at its peak, in bytes, as the kernel has it; None when the worker is gone."""
+        try:
+            text = Path(f"/proc/{self._pid}/status").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return None
+        fields = dict(line.split(":", 1) for line in text.splitlines() if line.startswith(("VmSize", "VmPeak")))
+        if len(fields) < 2:  # a dead worker has no memory
+            return None
+        now, peak = (1024 * int(fields[name].split()[0]) for name in ("VmSize", "VmPeak"))
+        return now, peak
 
     def output(self) -> str:
         """What the code has printed."""

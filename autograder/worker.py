@@ -428,12 +428,14 @@ class Server:
         """One call in three steps, between which the judge looks at this process's memory from outside.
 
         "hold" takes the inputs, before the student's module is imported; "run" calls, and keeps the result; "fetch"
-        sends it. With "trace" the lines of student code are watched, which is slow and only good for a hint.
+        sends it. With "trace" Python's own tracing measures too, and with "lines" it watches each line of student
+        code, which is slow: good for a hint, and easily fooled.
         """
         content = message.content
         if content["op"] == "hold":
             pristine = {name: message.value(skeleton) for name, skeleton in content["inputs"].items()}
             call = parse_call(content["calls"][0])
+            np.ones((256, 256)) @ np.ones((256, 256))  # the linear algebra library takes its own memory now
             given = {name: _fresh(pristine[name], "C") for name in call.arguments}
             self.held = _Held(call, content["module"], content["returns"], pristine, given, content["trace"])
             return {"ok": True}
@@ -455,7 +457,7 @@ class _Held:
     """A call whose memory is measured."""
 
     def __init__(self, call: Call, module: str, returns: list[str], pristine: dict[str, Any], given: dict[str, Any],
-                 trace: bool) -> None:  # fmt: skip
+                 trace: str) -> None:  # fmt: skip
         self.call, self.module, self.returns = call, module, returns
         self.pristine, self.given, self.trace = pristine, given, trace
         self.values: dict[str, Any] = {}
@@ -464,7 +466,7 @@ class _Held:
 
     def run(self, workspace: Workspace) -> None:
         """Call the function; what it returns or how it fails is kept."""
-        watch = _LineWatch(workspace.package) if self.trace else None
+        watch = _LineWatch(workspace.package, self.trace == "lines") if self.trace else None
         try:
             with watch or contextlib.nullcontext():
                 function = workspace.lookup(self.module, self.call.function)
@@ -482,15 +484,16 @@ class _Held:
 class _LineWatch:
     """Says after which line of student code most memory was held when it was at its peak: a hint, easily fooled."""
 
-    def __init__(self, package: str) -> None:
-        self.package = package
+    def __init__(self, package: str, lines: bool) -> None:
+        self.package, self.lines = package, lines
         self.net: Counter[tuple[str, int]] = Counter()
         self.last: tuple[str, int] | None = None
         self.seen, self.peak, self.where = 0, 0, ""
 
     def __enter__(self) -> None:
         tracemalloc.start()
-        sys.settrace(self._trace)
+        if self.lines:
+            sys.settrace(self._trace)
 
     def __exit__(self, *error: Any) -> None:
         sys.settrace(None)

@@ -62,7 +62,9 @@ def test_own_draw_comes_first_and_the_cases_before_the_questions() -> None:
 
 
 def replace_case(case: Case, **changed: Any) -> Case:
-    given = {key: getattr(case, key) for key in ("name", "hidden", "costs", "calls", "draw", "layout", "hint")}
+    given: dict[str, Any] = {
+        key: getattr(case, key) for key in ("name", "hidden", "costs", "calls", "draw", "layout", "hint", "waive")
+    }
     return Case(**{**given, **changed}, **case.sizes)
 
 
@@ -148,9 +150,9 @@ def test_mistakes_are_stored_where_they_differ(computes: Callable[..., Any], sto
 
 def test_mistake_is_stored_in_the_cases_that_it_fails() -> None:
     rare = Mistake("rare", "?", lambda x, w: (x * w * (1 if len(x) < 4 else 2), x @ w * (1 if len(x) > 1 else 2)))
-    single = Case("single", N=1, D=3)
+    single = Case("single", N=1, D=3, waive=("N = 1",))
     found = baked(cases=(SMALL, WIDE, single), mistakes=(rare,))
-    assert [case.mistakes for case in found.cases][0] == {}
+    assert found.cases[0].mistakes == {}
     assert set(found.cases[1].mistakes["rare"]) == {"y"}
     assert set(found.cases[2].mistakes["rare"]) == {"z"}
 
@@ -180,7 +182,7 @@ def unseen(x: Any, w: Any) -> Any:
         ({"mistakes": (Mistake("same", "?", lambda x, w: (x * w * (2 if len(x) > 2 else 1), x @ w)),)},
          "mistake same passes every public case; add a case that it fails"),
         ({"calls": ("y, z = scale(x, v)",)}, "case small: no array named v is drawn"),
-        ({"oracle": lambda x, w: (np.sqrt(x - x), x @ w)},
+        ({"oracle": lambda x, w: (np.sqrt(x - np.round(x, 4)), x @ w)},
          "y is not finite, or jumps when an input moves by one unit in the last place"),
         ({"oracle": lambda x, w: (x * w, (x == np.round(x, 4)).sum(1) * 1.0)}, "z is not finite, or jumps"),
         ({"oracle": lambda x, w: (x * w, np.full(len(x), np.nan))}, "z is not finite, or jumps"),
@@ -190,6 +192,29 @@ def unseen(x: Any, w: Any) -> Any:
 def test_questions_that_cannot_be_baked(changed: dict[str, Any], message: str) -> None:
     with np.errstate(all="ignore"), pytest.raises(DeclarationError, match=message):
         baked(**changed)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (Case("c", N=1, D=3), 'N = 1: sums, means and single entries are the same along an axis of length 1; '
+         'choose other inputs, or say waive=("N = 1",) if that is its point'),
+        (Case("c", N=3, D=3), "N = D: an array with these two axes mixed up has the right shape"),
+        (Case("c", N=2, D=3, draw=lambda rng, sizes: {"x": np.zeros((2, 3))}),
+         "x = 0: whatever is done to zeros is zero"),
+        (Case("c", N=2, D=3, draw=lambda rng, sizes: {"w": np.full(3, 0.5)}),
+         "w is constant: it cannot be seen which of its entries is used where"),
+        (Case("c", N=2, D=3, waive=("N = 1",)), "waives 'N = 1', which is not so; take that out"),
+        (Case("c", N=1, D=3, waive=("N = 1", "N = D")), "waives 'N = D', which is not so; take that out"),
+    ],
+)  # fmt: skip
+def test_cases_that_cannot_see_are_refused_unless_that_is_their_point(case: Case, message: str) -> None:
+    with pytest.raises(DeclarationError) as error:
+        baked(cases=(SMALL, WIDE, case))
+    assert str(error.value).startswith(f"case c: {message}")
+    if " = " in message and "waives" not in message:
+        spot = message.partition(":")[0]
+        assert len(baked(cases=(SMALL, WIDE, replace_case(case, waive=(spot,)))).cases) == 3
 
 
 def judged(check: Callable[..., Mapping[str, str]], **changed: Any) -> BakedQuestion:
@@ -220,10 +245,10 @@ def test_property_is_tried_on_oracle_and_mistakes() -> None:
         (lambda values, arrays: signs(values, arrays) if len(arrays["x"]) == 2 else {"y": ""}, {},
          "mistake minus passes every hidden case; add a case that it fails"),
         (signs, {"verdict": "another"}, "case small: no property function named another"),
-        (signs, {"verdict": "", "cases": (SMALL, WIDE, Case("c", verdict="another", N=2, D=2))},
+        (signs, {"verdict": "", "cases": (SMALL, WIDE, Case("c", verdict="another", N=2, D=3))},
          "case c: no property function named another"),
         (lambda values, arrays: {"y": "no"}, {"verdict": "", "cases": (SMALL, WIDE, Case("c", verdict="checked", N=2,
-         D=2))}, "case c: the property refuses the oracle"),
+         D=3))}, "case c: the property refuses the oracle"),
     ],
 )  # fmt: skip
 def test_properties_that_do_not_judge(check: Callable[..., Any], changed: dict[str, Any], message: str) -> None:
@@ -328,7 +353,7 @@ def test_folder_without_an_assignment_is_named(tmp_path: Path, name: str) -> Non
 
 def test_question_that_cannot_be_baked_is_named(tmp_path: Path) -> None:
     found = load_assignment(folder(tmp_path, first=FIRST.replace("lambda x: x)", "lambda x: 2 * x)")))
-    with pytest.raises(AssignmentError, match="^question two: mistake M passes every public case"):
+    with pytest.raises(AssignmentError, match=r"^question two: mistake M passes every public case"):
         bake(found)
 
 

@@ -18,13 +18,18 @@ def submission(tmp_path: Path, solution: dict[str, bytes]) -> Path:
     modules = {name: data for name, data in solution.items() if name != "simple_rnn"}
     write_package(folder, {**modules, "rnn": modules["rnn"].replace(b"@ W_hy.T + b_y", b"@ W_hy.T")})
     trap = f"open({str(tmp_path / 'trapped')!r}, 'w').close()\n"
-    for name in ("conftest.py", "test_mine.py", "numpy.py", "memnet/conftest.py"):
+    for name in ("conftest.py", "test_mine.py", "numpy.py", "sitecustomize.py", "trap.py", "memnet/conftest.py"):
         (folder / name).write_text(trap)
+    settings = "addopts = -p trap\npythonpath = .\n"
+    (folder / "pytest.ini").write_text(f"[pytest]\n{settings}")
+    (folder / "tox.ini").write_text(f"[pytest]\n{settings}")
+    (folder / "setup.cfg").write_text(f"[tool:pytest]\n{settings}")
+    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '-p trap'\npythonpath = '.'\n")
     return folder
 
 
 def grade(run: Run, bundle_file: Path, submission: Path, *more: object, **where: Path) -> tuple[int, str]:
-    done = run("pytest", "--submission", submission, "--bundle", bundle_file, "-p", "no:cacheprovider", *more, **where)
+    done = run("pytest", f"--submission={submission}", "--bundle", bundle_file, "-p", "no:cacheprovider", *more, **where)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -64,12 +69,21 @@ def test_bad_submissions(run: Run, bundle_file: Path, tmp_path: Path, path: str,
 def test_it_will_not_start_inside_a_submission(run: Run, bundle_file: Path, submission: Path, tmp_path: Path) -> None:
     code, text = grade(run, bundle_file, Path(), cwd=submission / "memnet")
     assert code != 0
-    (tmp_path / "trapped").unlink(missing_ok=True)  # `python -m` itself puts the folder on its path
+    # `python -m` puts the folder on its path, and pytest obeys the settings of where it is started: too early for us.
+    (tmp_path / "trapped").unlink(missing_ok=True)
+    for name in ("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml"):
+        (submission / name).unlink()
     start = "import sys; sys.path = [p for p in sys.path if p]; import pytest; sys.exit(pytest.main())"
-    done = run("python", "-c", start, "--submission", submission, cwd=submission)
+    done = run("python", "-c", start, f"--submission={submission}", cwd=submission)
     assert done.returncode == 4
     assert "go to another folder" in done.stderr
     assert not (tmp_path / "trapped").exists()
+
+
+def test_the_option_in_two_words_is_refused(run: Run, tmp_path: Path) -> None:
+    """Of two words pytest takes the second for a folder of tests, and would read the pytest.ini in there."""
+    done = run("pytest", "--submission", tmp_path)
+    assert (done.returncode, f"write --submission={tmp_path}, with" in done.stderr) == (4, True), done.stderr
 
 
 def test_without_the_option_pytest_is_as_ever(run: Run, tmp_path: Path) -> None:

@@ -103,6 +103,23 @@ def test_start_of_a_worker_is_not_counted(runner: CountingRunner) -> None:
     assert runner.started == 1
 
 
+class SlowRunner(CountingRunner):
+    """A plain runner whose workers take longer to start than a call may take."""
+
+    def start(self, torch: bool) -> Process:
+        time.sleep(1.1)
+        return super().start(torch)
+
+
+def test_slow_start_does_not_move_the_deadline_nearer() -> None:
+    runner = SlowRunner("memnet", ())
+    take_up(runner, m=HONEST)
+    try:
+        assert ask(runner, "g", seconds=1.0).values == {"y": 2.0}
+    finally:
+        runner.close()
+
+
 def test_code_that_hangs_up_is_ended(runner: CountingRunner) -> None:
     take_up(runner, m="import os, time\ndef f(x):\n    os.closerange(0, 50)\n    time.sleep(5)\n    os._exit(77)\n")
     answer = ask(runner, seconds=1.0)
@@ -213,11 +230,10 @@ def test_forged_value_is_a_value_and_spoils_what_follows(runner: CountingRunner)
     ],
 )
 def test_forged_replies_are_refused(runner: CountingRunner, line: str) -> None:
-    take_up(runner, m=f"{FORGER}def f(x):\n    {line}\n    while True: pass\n{HONEST}")
+    take_up(runner, m=f"{FORGER}def f(x):\n    {line}\n    while True: pass\n")
     answer = ask(runner)
     assert (answer.verdict, answer.values, answer.ended) == ("crashed", {}, True)
     assert answer.text.startswith("the code interfered with the grader's connection: a")
-    assert ask(runner, "g").values == {"y": 2.0}
 
 
 def test_forged_failure_is_cleaned(runner: CountingRunner) -> None:

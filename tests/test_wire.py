@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder.wire import (
+    DESCRIBED,
     DTYPES,
     HEADER,
     MAGIC,
@@ -28,7 +29,7 @@ from autograder.wire import (
     read_message,
 )
 
-fuzz = settings(max_examples=200, deadline=None, derandomize=True)
+fuzz = settings(max_examples=120, deadline=None, derandomize=True)
 
 
 def reader(data: bytes) -> Callable[[int], bytes]:
@@ -161,6 +162,11 @@ def test_deep_lists_are_cut_where_the_reader_would_refuse_them() -> None:
     assert depth == Caps.depth - 1
 
 
+def test_descriptions_are_cut_and_cleaned() -> None:
+    assert there_and_back(Opaque("a\x1b[2J\u202e\n")) == Opaque("a\ufffd[2J\ufffd\ufffd")
+    assert there_and_back(Opaque("x" * 5000)) == Opaque("x" * DESCRIBED)
+
+
 def test_arrays_share_one_budget() -> None:
     writer = Writer(body_cap=100)
     assert writer.value(np.zeros(12)) == {"a": 0}
@@ -205,6 +211,7 @@ FLOATS = ["<f8", [2], "C"]
         ([["<f8", [0, *[1 << 20] * 4], "C"]], b"", "shape|larger"),
         ([["<f8", [*[1 << 20] * 15, 0], "C"]], b"", "shape|larger"),
         ([FLOATS, FLOATS], bytes(31), "larger than its bytes"),
+        ([["|b1", [3], "C"]], b"\0\1\2", "neither true nor false"),
         ([FLOATS], bytes(17), "bytes that belong to no array"),
         ([], b"x", "bytes that belong to no array"),
         ({}, b"", "without its table"),
@@ -347,9 +354,7 @@ def test_mutated_messages_are_read_or_refused(value: Any, changes: list[tuple[st
 
 _json = st.recursive(
     st.one_of(scalars, st.sampled_from([0, 1, -1, 1 << 20, 1 << 40, 10**30])),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.sampled_from("aldtxq"), inner, max_size=2)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.sampled_from("aldtxq"), inner, max_size=2)),
     max_leaves=8,
 )
 _shapes = st.one_of(

@@ -7,9 +7,12 @@ W_xh (G*H, D), W_hh (G*H, H), b (G*H,). Gradients are torch's autograd, never a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from autograder.question import Question
 
 Array = np.ndarray[Any, Any]
 
@@ -124,3 +127,22 @@ def rnn_at(h: Any, h0: Any, W_hh: Any, drive: Any, k: int | None = None) -> Any:
         prev = (a + (h[:, t].atanh() - a).detach()).tanh()
         states.append(prev)
     return torch.stack(states, 1)
+
+
+# ---------------------------------------------------------------- mistakes of one question in another
+
+
+def inherit(
+    questions: tuple[Question, ...], name: str, step: str, wrong: Callable[[Any], Any], leave: str = ""
+) -> tuple[Question, ...]:
+    """The questions, with the mistakes of `step` declared for question `name` as well.
+
+    wrong: from what a mistake of `step` computes to what the whole computes with it. leave: names that are left
+    out, because the whole has that mistake under another name.
+    """
+    (part,) = (question for question in questions if question.name == step)
+    (whole,) = (question for question in questions if question.name == name)
+    own = {mistake.name for mistake in whole.mistakes} | set(leave.split())
+    more = [replace(m, computes=wrong(m.computes)) for m in part.mistakes if m.name not in own]
+    full = replace(whole, mistakes=(*whole.mistakes, *more))
+    return tuple(full if question.name == name else question for question in questions)

@@ -235,10 +235,11 @@ def _task_tokens(answers: Values, evidence: Values) -> str:
         return "two calls with the same seed gave different tokens"
     if np.array_equal(tokens, answers["tokens_other"]):
         return "two seeds gave the same tokens"
-    for t in range(T):
-        counts = np.bincount(tokens[:, t].astype(int), minlength=V)
+    for place, column in enumerate(tokens.T):
+        counts = np.bincount(column.astype(int), minlength=V)
         if not counts.all():
-            return f"token {int(counts.argmin())} never stands at position {t}; every token must be possible everywhere"
+            never = f"token {int(counts.argmin())} never stands at position {place}"
+            return f"{never}; every token must be possible everywhere"
     if len(np.unique(tokens, axis=0)) < n // 2:
         return "more than half of the sequences are repeated"
     return ""

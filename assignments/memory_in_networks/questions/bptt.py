@@ -107,6 +107,7 @@ LOOP_LINES = {
     "db": lambda s: s.db + s.da.sum(0),
     "dh0": lambda s: s.carry,
     "share": lambda s: 1.0,  # what the weight gradients are multiplied by in the end
+    "end": lambda s: (s.dx, s.first, s.dW_xh, s.dW_hh, s.db),  # without dx and dh0 in the truncated loop
 }
 
 
@@ -124,8 +125,9 @@ def _wrong_loop(**wrong: Any) -> Any:
             for name in ("h_prev", "g", "da", "carry", "dW_xh", "dW_hh", "db"):
                 setattr(s, name, getattr(do, name)(s))
             dx[:, do.slot(s)] = do.dx(s)
-        weights = tuple(grad * do.share(s) for grad in (s.dW_xh, s.dW_hh, s.db))
-        return weights if k else (dx, do.dh0(s), *weights)
+        s.dW_xh, s.dW_hh, s.db = (grad * do.share(s) for grad in (s.dW_xh, s.dW_hh, s.db))
+        s.dx, s.first = dx, do.dh0(s)
+        return do.end(s)[2:] if k else do.end(s)
 
     return backward
 
@@ -284,6 +286,12 @@ QUESTIONS = (
                     _wrong_step(da=lambda s: s.dh_t * (1 - s.h_t**2) ** 2)),
             Mistake("B21", "b acts after the products but before the tanh. Has your db been through the tanh?",
                     _wrong_step(db=lambda s: s.dh_t.sum(0))),
+            Mistake("B23", "Python squares first, then multiplies, then subtracts. What is taken away from what in "
+                    "your dL/da?", _wrong_step(da=lambda s: s.dh_t * 1 - s.h_t**2)),
+            Mistake("B24", "The slope of tanh is never negative. What sign has yours?",
+                    _wrong_step(da=lambda s: s.dh_t * (s.h_t**2 - 1))),
+            Mistake("B25", "The gradients are right, their order is not. Which comes first, dx_t or dh_prev?",
+                    _wrong_step(end=lambda s: (s.dh_prev, s.dx_t, s.dW_xh, s.dW_hh, s.db))),
             Mistake("B22", "In which order are dW_xh and dW_hh to be returned?",
                     _wrong_step(end=lambda s: (s.dx_t, s.dh_prev, s.dW_hh, s.dW_xh, s.db))),
         ),
@@ -367,6 +375,35 @@ QUESTIONS = (
                     _wrong_loop(dh0=lambda s: s.da)),
             Mistake("T24", "dW_hh[i, j] pairs unit i after a step with unit j before it. Which is the row in yours?",
                     _wrong_loop(dW_hh=lambda s: s.dW_hh + s.h_prev.T @ s.da)),
+            Mistake("T32", "The slope of tanh is never above 1. What is yours where h = -0.5?",
+                    _wrong_loop(da=lambda s: s.g * (1 - s.h[:, s.t]))),
+            Mistake("T33", "Your slope is that of the sigmoid. What is the derivative of tanh, in terms of h?",
+                    _wrong_loop(da=lambda s: s.g * s.h[:, s.t] * (1 - s.h[:, s.t]))),
+            Mistake("T34", "How many tanh lie between h[:, t] and what went into it? How often is the slope taken?",
+                    _wrong_loop(da=lambda s: s.g * (1 - s.h[:, s.t] ** 2) ** 2)),
+            Mistake("T35", "Python squares first, then multiplies, then subtracts. What is taken away from what in "
+                    "your dL/da?", _wrong_loop(da=lambda s: s.g * 1 - s.h[:, s.t] ** 2)),
+            Mistake("T36", "What comes back from t+1 is a part of the gradient of h[:, t]. Does that part go through "
+                    "the tanh of step t in yours?",
+                    _wrong_loop(da=lambda s: s.dh[:, s.t] * (1 - s.h[:, s.t] ** 2) + (s.g - s.dh[:, s.t]))),
+            Mistake("T37", "In which order are dW_xh and dW_hh to be returned?",
+                    _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_hh, s.dW_xh, s.db))),
+            Mistake("T38", "dW_xh must have the shape of W_xh. Which of its axes is H?",
+                    _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_xh.T, s.dW_hh, s.db))),
+            Mistake("T39", "Your db is 1/N of the right one, dW_xh is not. How do you join the samples in each?",
+                    _wrong_loop(db=lambda s: s.db + s.da.mean(0))),
+            Mistake("T40", "Your db has an axis too many. What is the shape of b?",
+                    _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_xh, s.dW_hh, s.db[None]))),
+            Mistake("T41", "dW_hh adds up over the steps. Does dW_xh?",
+                    _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t])),
+            Mistake("T42", "dW_xh adds up over the steps. Does dW_hh?",
+                    _wrong_loop(dW_hh=lambda s: s.da.T @ s.h_prev)),
+            Mistake("T43", "Which state entered step 0: h[:, 0], or one that is older?",
+                    _wrong_loop(h_prev=lambda s: s.h[:, max(s.t - 1, 0)])),
+            Mistake("T44", "Your dh0 went back through W_hh once too often. How many steps lie between h0 and h[:, 0]?",
+                    _wrong_loop(dh0=lambda s: s.carry @ s.W_hh)),
+            Mistake("T45", "dx[:, t] is made of the same gradient as dW_xh at t. Does yours go through W_hh first?",
+                    _wrong_loop(dx=lambda s: s.carry @ s.W_xh)),
             Mistake("T31", "Your weight gradients are 1/T of the right ones. Is a weight that is used T "
                     "times moved by the sum of its uses, or by their mean?", _wrong_loop(share=lambda s: 1 / s.T)),
         ),
@@ -409,6 +446,13 @@ QUESTIONS = (
                     _wrong_head(db_y=lambda dy, h, W_hy: dy.sum(1))),
             Mistake("HB10", "Every h[:, t] made scores, not the last one alone. Which t have a gradient in your dh?",
                     _wrong_head(dh=lambda dy, h, W_hy: np.concatenate([0 * h[:, :-1], dy[:, -1:] @ W_hy], 1))),
+            Mistake("HB12", "Your db_y is an average over all (n, t), dW_hy is not. Which division is in dy already?",
+                    _wrong_head(db_y=lambda dy, h, W_hy: dy.mean((0, 1)))),
+            Mistake("HB13", "Your db_y is one number, repeated. Which axes of dy does b_y not have?",
+                    _wrong_head(db_y=lambda dy, h, W_hy: np.full(len(W_hy), dy.sum()))),
+            Mistake("HB14", "Your weight gradients are 1/N of the right ones. Which division is in dy already?",
+                    _wrong_head(dW_hy=lambda dy, h, W_hy: np.einsum("ntv,nth->vh", dy, h) / len(dy),
+                                db_y=lambda dy, h, W_hy: dy.sum((0, 1)) / len(dy))),
             Mistake("HB11", "Your db_y has axes of length 1 too many: keepdims?",
                     _wrong_head(db_y=lambda dy, h, W_hy: dy.sum((0, 1), keepdims=True))),
         ),
@@ -524,6 +568,32 @@ QUESTIONS = (
                     _wrong_loop(cut=lambda s: (s.t + 1) % max(s.T // s.k, 1) == 0)),
             Mistake("K19", "A gradient comes in at every step of a chunk. Which of them do you use?",
                     _wrong_loop(g=lambda s: s.dh[:, s.t] * _ends_chunk(s) + s.carry)),
+            Mistake("K21", "Where h is near 1 the tanh is flat, and hardly any gradient gets through. Does your code "
+                    "know?", _wrong_loop(da=lambda s: s.g)),
+            Mistake("K22", "h has been through the tanh already. How often does it go through in your code?",
+                    _wrong_loop(da=lambda s: s.g * (1 - np.tanh(s.h[:, s.t]) ** 2))),
+            Mistake("K23", "The slope of tanh is never above 1. What is yours where h = -0.5?",
+                    _wrong_loop(da=lambda s: s.g * (1 - s.h[:, s.t]))),
+            Mistake("K24", "Every step uses the same weights. What is left of step T-1 in dW_xh when your loop ends?",
+                    _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t], dW_hh=lambda s: s.da.T @ s.h_prev,
+                                db=lambda s: s.da.sum(0))),
+            Mistake("K25", "dW_xh and dW_hh add up over the steps. Does db?", _wrong_loop(db=lambda s: s.da.sum(0))),
+            Mistake("K26", "dW_hh[i, j] pairs unit i after a step with unit j before it. Which is the row in yours?",
+                    _wrong_loop(dW_hh=lambda s: s.dW_hh + s.h_prev.T @ s.da)),
+            Mistake("K27", "From h[:, t] to h[:, t-1] the gradient goes through two things, W_hh and one more. Which?",
+                    _wrong_loop(carry=lambda s: s.g @ s.W_hh)),
+            Mistake("K28", "What is h[:, t-1] at t = 0? Python wraps round to the last state.",
+                    _wrong_loop(h_prev=lambda s: s.h[:, s.t - 1])),
+            Mistake("K29", "With h0 = 0 your dW_hh would be right. What did W_hh act on at t = 0?",
+                    _wrong_loop(h_prev=lambda s: s.h[:, s.t - 1] if s.t else np.zeros_like(s.h0))),
+            Mistake("K30", "Is the slope at step t that of the state that entered, or of the one that came out?",
+                    _wrong_loop(da=lambda s: s.g * (1 - s.h_prev**2))),
+            Mistake("K31", "In which order are dW_xh and dW_hh to be returned?",
+                    _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_hh, s.dW_xh, s.db))),
+            Mistake("K32", "What step t+1 passes back holds all that comes from later. What do you still add to it?",
+                    _wrong_loop(carry=lambda s: s.carry + s.da @ s.W_hh)),
+            Mistake("K33", "Is dL/dW_hh made of the gradient before it goes back through W_hh, or after?",
+                    _wrong_loop(dW_hh=lambda s: s.dW_hh + s.carry.T @ s.h_prev)),
             Mistake("K20", "Which state entered step t: h[:, t], or one that is older? Only dW_hh depends on it.",
                     _wrong_loop(h_prev=lambda s: s.h[:, s.t])),
         ),

@@ -137,14 +137,14 @@ def _order(read: str, returned: str = "ifgo") -> dict[str, Any]:
 
 
 def _wrong_forward(token: Any = None, steps: Any = range, h_prev: Any = None, c_prev: Any = None,
-                   start: Any = None, store: Any = None, **changed: Any) -> Any:  # fmt: skip
+                   start: Any = None, store: Any = None, step: Any = None, **changed: Any) -> Any:  # fmt: skip
     """A loop over time that goes wrong where an argument says so; `changed` is for its step.
 
     token(x, t): the input that is read. steps(T): which steps run. h_prev(v), c_prev(v): the previous states that
     are used, with v.t, v.h, v.c, v.h0, v.c0, v.h_t, v.c_t. start(h0, c0): the first states. store(v): what is
-    kept of a step.
+    kept of a step. step: a wrong step to run in the loop.
     """
-    step = _wrong_step(**changed)
+    step = step or _wrong_step(**changed)
 
     def forward(x: Array, h0: Array, c0: Array, W_xh: Array, W_hh: Array, b: Array) -> Any:
         N, T, _ = x.shape
@@ -217,11 +217,13 @@ LSTM_LOOP_BACKWARD = {
 }
 
 
-def _wrong_backward(steps: Any = None, overwritten: str = "", **changed: Any) -> Any:
+def _wrong_backward(steps: Any = None, overwritten: str = "", step: Any = None, **changed: Any) -> Any:
     """The loop back that goes wrong where an argument says so.
 
-    steps(T): which steps run. overwritten: weight gradients of the last step that ran stand alone.
+    steps(T): which steps run. overwritten: weight gradients of the last step that ran stand alone. step: a wrong
+    step to run in the loop.
     """
+    step = step or _wrong_step_backward()
     rules = {**LSTM_LOOP_BACKWARD, **changed}
 
     def backward(dh: Array, dc_last: Array, x: Array, h0: Array, c0: Array, h: Array, c: Array, gates: Array,
@@ -232,7 +234,7 @@ def _wrong_backward(steps: Any = None, overwritten: str = "", **changed: Any) ->
         for t in steps(v.T) if steps else range(v.T - 1, -1, -1):
             v.t = t
             states = (rules[name](v) for name in ("h_prev", "c_prev", "c_t"))
-            found = _wrong_step_backward()(
+            found = step(
                 rules["dh_t"](v), rules["dc_t"](v), x[:, t], *states, gates[:, t], W_xh, W_hh
             )
             v.dx[:, rules["slot"](v)], v.dh_prev, v.dc_prev, *own = found
@@ -431,6 +433,19 @@ QUESTIONS = (
                     _wrong_step(result=lambda v: (v.h_t, np.tanh(v.c_t), v.gates))),
             Mistake("S32", "Does the output gate act inside the tanh or outside it?",
                     _wrong_step(h_t=lambda v: np.tanh(v.o * v.c_t))),
+            Mistake("S34", "How do the old cell and the new candidate come together: as a sum or as a product?",
+                    _wrong_step(c_t=lambda v: v.f * v.c_prev * v.i * v.g)),
+            Mistake("S35", "h_t is a view of something. Of the whole cell, or of what was written just now?",
+                    _wrong_step(h_t=lambda v: v.o * np.tanh(v.g))),
+            Mistake("S36", "Change h_prev alone: do your gates move?", _wrong_step(a=lambda v: v.x_t @ v.W_xh.T + v.b)),
+            Mistake("S37", "Set x_t = 0 and h_prev = 0: i should be sigmoid of the first H entries of b, not of twice "
+                    "them. How many biases has this cell?",
+                    _wrong_step(a=lambda v: v.x_t @ v.W_xh.T + v.h_prev @ v.W_hh.T + 2 * v.b)),
+            Mistake("S38", "The input and forget gates lie in (0, 1); yours are negative in places. Which function "
+                    "squashes them?",
+                    _wrong_step(i=lambda v: np.tanh(v.blocks[0]), f=lambda v: np.tanh(v.blocks[1]))),
+            Mistake("S39", "Which gate decides what h_t shows: i, f or o?",
+                    _wrong_step(h_t=lambda v: v.i * np.tanh(v.c_t))),
             Mistake("S33", ORDER_FIGO, _wrong_step(**_order("figo", "figo"))),
             Mistake("S33b", ORDER_FIGO, _wrong_step(**_order("figo"))),
         ),
@@ -577,6 +592,22 @@ QUESTIONS = (
             Mistake("X32", "The cell passes straight on to the cell: with f = 1 and i = 0, c_t is c_prev. By what does "
                     "the gradient shrink there in yours?",
                     _wrong_step_backward(dc_prev=lambda v: v.dc * v.f * (1 - v.f))),
+            Mistake("X34", "The derivative of tanh is never above 1. What is yours where g = -0.5?",
+                    _wrong_step_backward(da_g=lambda v: v.dg * (1 - v.g))),
+            Mistake("X35", "Set dc_t = 0: all but the block o is 0 in yours. By which way does dh_t reach the cell?",
+                    _wrong_step_backward(dc=lambda v: v.dc_t)),
+            Mistake("X36", "The derivative of tanh is never above 1. What is yours where tanh(c_t) = -0.5?",
+                    _wrong_step_backward(dc=lambda v: v.dc_t + v.dh_t * v.o * (1 - v.tanh_c))),
+            Mistake("X37", "dh_prev and dc_prev have changed places. Which comes first in what is returned?",
+                    _wrong_step_backward(result=lambda v: (v.dx_t, v.dc_prev, v.dh_prev, v.dW_xh, v.dW_hh, v.db))),
+            Mistake("X38", "dW_xh and dW_hh have changed places. Which comes first in what is returned?",
+                    _wrong_step_backward(result=lambda v: (v.dx_t, v.dh_prev, v.dc_prev, v.dW_hh, v.dW_xh, v.db))),
+            Mistake("X39", "Where a gate is 0.5 the slope of its sigmoid is 0.25. What is yours?",
+                    _wrong_step_backward(da_i=lambda v: v.di * (1 - v.i), da_f=lambda v: v.df * (1 - v.f),
+                                         da_o=lambda v: v.do * (1 - v.o))),
+            Mistake("X40", "The gradient of the cell has two summands. Is the first in your blocks i, f and g?",
+                    _wrong_step_backward(di=lambda v: (v.dc - v.dc_t) * v.g, df=lambda v: (v.dc - v.dc_t) * v.c_prev,
+                                         dg=lambda v: (v.dc - v.dc_t) * v.i)),
             Mistake("X33", "Your dW_hh and dW_xh are the transposes of what is expected. What is the shape of W_hh?",
                     _wrong_step_backward(dW_xh=lambda v: v.x_t.T @ v.da, dW_hh=lambda v: v.h_prev.T @ v.da)),
         ),
@@ -746,3 +777,10 @@ QUESTIONS = (
         ),
     ),
 )  # fmt: skip
+# A wrong step spoils every loop over it, in the same way and with the same hint.
+QUESTIONS = oracles.inherit(
+    QUESTIONS, "lstm_forward", "lstm_step", lambda step: _wrong_forward(step=step), leave="S29"
+)
+QUESTIONS = oracles.inherit(
+    QUESTIONS, "lstm_backward", "lstm_step_backward", lambda step: _wrong_backward(step=step), leave="X09 X19 X20"
+)

@@ -82,11 +82,13 @@ def _softmax(a: Array, axis: int = -1) -> Array:
     return e / e.sum(axis, keepdims=True)
 
 
-def _loop(before: Any = None, token: Any = None, steps: Any = range, new: Any = None, store: str = "new") -> Any:
+def _loop(before: Any = None, token: Any = None, steps: Any = range, new: Any = None, store: str = "new",
+          step: Any = None) -> Any:  # fmt: skip
     """A loop over time that goes wrong where an argument says so.
 
     before(prev, h, h0, t): the previous state that is used. token(x, t): the input that is read. steps(T): which
     steps run. new(a, prev, t, b): the new state from both products, bias not yet in. store: "new" or "prev".
+    step: a wrong step to run in the loop.
     """
 
     def forward(x: Array, h0: Array, W_xh: Array, W_hh: Array, b: Array) -> Array:
@@ -96,6 +98,7 @@ def _loop(before: Any = None, token: Any = None, steps: Any = range, new: Any = 
             read = token(x, t) if token else x[:, t]
             a = read @ W_xh.T + used @ W_hh.T
             state = new(a, used, t, b) if new else np.tanh(a + b)
+            state = step(read, used, W_xh, W_hh, b) if step else state
             h[:, t] = state if store == "new" else used
             prev = state
         return h
@@ -109,8 +112,12 @@ def _recut(x: Array, h0: Array, W_xh: Array, W_hh: Array, b: Array) -> Array:
 
 
 def _wrong_loss(count: Any = None, weights: Any = None, target: float = 1.0, sign: float = 1.0, unit: float = 1.0,
-                axis: int = -1, loss_mask: bool = True, shift: Any = None) -> Any:  # fmt: skip
-    """A loss that goes wrong where an argument says so: what it divides by, what it counts, its softmax."""
+                axis: int = -1, loss_mask: bool = True, shift: Any = None, log: Any = None,
+                dy: Any = None) -> Any:  # fmt: skip
+    """A loss that goes wrong where an argument says so: what it divides by, what it counts, its softmax.
+
+    log(p): where it is not taken as a difference. dy(dy, mask, n): what becomes of the gradient.
+    """
 
     def loss(y: Array, targets: Array, mask: Array) -> Any:
         N, T, _ = y.shape
@@ -118,12 +125,14 @@ def _wrong_loss(count: Any = None, weights: Any = None, target: float = 1.0, sig
         n = count(mask, N, T) if count else max(m.sum(), 1e-300)
         moved = shift(y) if shift else y - y.max(-1, keepdims=True)
         p = np.exp(moved) / np.exp(moved).sum(axis, keepdims=True)
+        log_p = log(p) if log else moved - np.log(np.exp(moved).sum(axis, keepdims=True))
         safe = np.where(mask, targets, 0)[..., None]
-        picked = np.log(np.take_along_axis(p, safe, -1)[..., 0])
+        picked = np.take_along_axis(log_p, safe, -1)[..., 0]
         d = p.copy()
         np.put_along_axis(d, safe, np.take_along_axis(d, safe, -1) - target, -1)
         total = (picked * m).sum() if loss_mask else picked.sum()
-        return float(-sign * unit * total / n), sign * d * m[..., None] / n
+        grad = sign * d * m[..., None] / n
+        return float(-sign * unit * total / n), dy(grad, mask, n) if dy else grad
 
     return loss
 
@@ -132,16 +141,23 @@ def _per_sequence(mask: Array) -> Array:
     return mask / np.maximum(mask.sum(1, keepdims=True), 1) / len(mask)
 
 
-def _wrong_masked(live: Any = None, pad: str = "carry", last: str = "length") -> Any:
-    """Padding gone wrong: which steps count as live, what stands on padding, which state is the last."""
+def _wrong_masked(live: Any = None, pad: str = "carry", last: str = "length", step: Any = None,
+                  start: Any = None) -> Any:  # fmt: skip
+    """Padding gone wrong: which steps count as live, what stands on padding, which state is the last.
+
+    step: a wrong step to run. start(h0): the state that it begins with.
+    """
+    step = step or (lambda x_t, h_prev, W_xh, W_hh, b: np.tanh(x_t @ W_xh.T + h_prev @ W_hh.T + b))
 
     def forward(x: Array, lengths: Array, h0: Array, W_xh: Array, W_hh: Array, b: Array) -> Any:
-        h, prev = np.zeros((*x.shape[:2], len(b))), h0
+        h, prev = np.zeros((*x.shape[:2], len(b))), start(h0) if start else h0
         for t in range(x.shape[1]):
             alive = (live(t, lengths) if live else t < lengths)[:, None]
-            state = np.tanh(x[:, t] @ W_xh.T + prev @ W_hh.T + b)
+            state = step(x[:, t], prev, W_xh, W_hh, b)
             h[:, t] = np.where(alive, state, 0.0 if pad == "zero" else prev)
             prev = state if pad == "frozen output" else h[:, t]
+        if last == "one late":
+            return h, h[np.arange(len(h)), np.minimum(lengths, h.shape[1] - 1)]
         if last == "length":
             return h, np.where((lengths > 0)[:, None], h[np.arange(len(h)), lengths - 1], h0)
         return h, h[:, -1]
@@ -228,6 +244,12 @@ QUESTIONS = (
                     lambda x_t, h_prev, W_xh, W_hh, b: h_prev + np.tanh(x_t @ W_xh.T + h_prev @ W_hh.T + b)),
             Mistake("R12", "Each row of your state sums to 1: that is a softmax. Where does one belong?",
                     _wrong_step(lambda u, v, b: _softmax(u + v + b))),
+            Mistake("R13", "How many times does your state go through a tanh?",
+                    _wrong_step(lambda u, v, b: np.tanh(np.tanh(u + v + b)))),
+            Mistake("R14", "Change h_prev alone: does your state move?", _wrong_step(lambda u, v, b: np.tanh(u + b))),
+            Mistake("R15", "Change x_t alone: does your state move?", _wrong_step(lambda u, v, b: np.tanh(v + b))),
+            Mistake("R16", "Your state is not bounded. What squashes it in the equation?",
+                    _wrong_step(lambda u, v, b: u + v + b)),
         ),
     ),
     Question(
@@ -294,6 +316,10 @@ QUESTIONS = (
                     lambda h, W_hy, b_y: np.tanh(h @ W_hy.T + b_y)),
             Mistake("H03", "Each row sums to 1. The loss applies the softmax; what should come in there?",
                     lambda h, W_hy, b_y: _softmax(h @ W_hy.T + b_y)),
+            Mistake("H05", "You give scores of one step. For how many t are they asked?",
+                    lambda h, W_hy, b_y: h[:, -1] @ W_hy.T + b_y),
+            Mistake("H06", "Half of your scores are exactly 0. Is there a nonlinearity in the equation of y?",
+                    lambda h, W_hy, b_y: np.maximum(h @ W_hy.T + b_y, 0)),
             Mistake("H04", "The scores are the same at every t. Which h[:, t] do you use?",
                     lambda h, W_hy, b_y: np.repeat(h[:, -1:] @ W_hy.T + b_y, h.shape[1], 1)),
         ),
@@ -337,7 +363,18 @@ QUESTIONS = (
             Mistake("L12", "Your loss is 1.4427 times too large, which is 1/ln 2. Which logarithm is meant?",
                     _wrong_loss(unit=1 / np.log(2))),
             Mistake("L13", "Try scores of a thousand: exp overflows. What may be subtracted first?",
-                    _wrong_loss(shift=lambda y: y)),
+                    _wrong_loss(shift=lambda y: y, log=np.log)),
+            Mistake("L05", "Your loss is a mean, your gradient is that of a sum. By what is the loss divided?",
+                    _wrong_loss(dy=lambda dy, mask, n: dy * n)),
+            Mistake("L07", "Your gradient is that of a mean, your loss is a sum. How many positions are kept?",
+                    _wrong_loss(unit=1, count=lambda mask, N, T: 1.0,
+                                dy=lambda dy, mask, n: dy / max(mask.sum(), 1))),
+            Mistake("L14", "Raise the target's score: the loss should fall. Which sign has its gradient in yours?",
+                    _wrong_loss(dy=lambda dy, mask, n: -dy)),
+            Mistake("NU5", "Where a score is a thousand below the largest, its p is 0 and log p is minus infinity. "
+                    "Does log p need p?", _wrong_loss(log=np.log)),
+            Mistake("L18", "Something small is added to p before the logarithm. What is the largest loss that one "
+                    "position can have then?", _wrong_loss(log=lambda p: np.log(p + 1e-8))),
             Mistake("NU4", "One maximum for all positions makes the others underflow. Over which axis is the maximum?",
                     _wrong_loss(shift=lambda y: y - y.max())),
         ),
@@ -367,8 +404,18 @@ QUESTIONS = (
                     _wrong_masked(pad="frozen output", last="column")),
             Mistake("V07", "The last real token is dropped. Which is the last t of a sample of length L?",
                     _wrong_masked(live=lambda t, lengths: t < lengths - 1)),
+            Mistake("V09", "Give h0 = ones: does your h[:, 0] change?", _wrong_masked(start=np.zeros_like)),
+            Mistake("V10", "Your state moves on padding and stands still on real tokens. Which is which in your "
+                    "mask?", _wrong_masked(live=lambda t, lengths: t >= lengths)),
+            Mistake("V11", "For a batch whose first sample is the longest: do the others stop at their own length?",
+                    _wrong_masked(live=lambda t, lengths: t < lengths[0] + 0 * lengths, last="column")),
+            Mistake("V12", "All samples stop when the shortest does. Whose length counts for which sample?",
+                    _wrong_masked(live=lambda t, lengths: t < lengths.min() + 0 * lengths, last="column")),
             Mistake("V08", "Where in your code does the length of a sample count?",
                     _wrong_masked(live=lambda t, lengths: t < lengths + 99, last="column")),
         ),
     ),
 )  # fmt: skip
+# A wrong step spoils every loop over it, in the same way and with the same hint.
+QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward", "rnn_step", lambda step: _loop(step=step), leave="R06 R14 R15")
+QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward_masked", "rnn_step", lambda step: _wrong_masked(step=step))

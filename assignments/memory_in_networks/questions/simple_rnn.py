@@ -108,8 +108,8 @@ def _time_first(model: Any, x: Any, lengths: Any) -> Any:
 
 
 def _state(weight_ih: Any = None, weight_hh: Any = None, bias_ih: Any = None, bias_hh: Any = None,
-           key: Any = "{}_l0", leave_out: str = "") -> Any:  # fmt: skip
-    """A state dict that goes wrong where an argument says so: each part is f(W_xh, W_hh, b)."""
+           key: Any = "{}_l0", leave_out: str = "", made: Any = None) -> Any:  # fmt: skip
+    """A state dict that goes wrong where an argument says so: each part is f(W_xh, W_hh, b), and made(part) of it."""
 
     def convert(W_xh: Array, W_hh: Array, b: Array) -> Any:
         import torch
@@ -117,7 +117,8 @@ def _state(weight_ih: Any = None, weight_hh: Any = None, bias_ih: Any = None, bi
         right = {"weight_ih": W_xh, "weight_hh": W_hh, "bias_ih": b, "bias_hh": np.zeros_like(b)}
         wrong = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
         parts = {name: wrong[name](W_xh, W_hh, b) if wrong[name] else value for name, value in right.items()}
-        return {key.format(name): torch.tensor(part) for name, part in parts.items() if name != leave_out}
+        make = made or torch.tensor
+        return {key.format(name): make(part) for name, part in parts.items() if name != leave_out}
 
     return convert
 
@@ -146,9 +147,23 @@ def _batch(*lengths: int) -> Any:
     return draw
 
 
+def _names(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
+    return {f"{name}_l0": f"{name}_l0" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+
+
 # ---------------------------------------------------------------- questions
 
 LAST_REAL = "Change what stands in the padding: y_padded moves. Which t is the last real one of each sample?"
+TENSORS = "load_state_dict takes tensors. Of which type are the values of your dict?"
+# Whether the values are tensors only their methods show: by the time a judge sees them they are arrays.
+ASK_TENSORS = (
+    "state = rnn_to_torch(W_xh, W_hh, b)",
+    *(
+        call
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        for call in (f"{name} = state.get({name}_l0)", f"{name}_numbers = {name}.numel()")
+    ),
+)
 FINAL_STATE = "torch's final state has the shape (layers, N, H), batch_first or not. Which index picks the layer?"
 
 QUESTIONS = (
@@ -232,6 +247,8 @@ QUESTIONS = (
         cases=(
             Case("small", D=4, H=5),
             Case("wide", D=7, H=3, hidden=True),
+            Case("tensors", D=3, H=4, draw=_names, calls=ASK_TENSORS, costs=0.5, hint=TENSORS),
+            Case("tensors again", D=5, H=2, draw=_names, calls=ASK_TENSORS, costs=0.5, hidden=True, hint=TENSORS),
             Case("one unit", D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True),
         ),
         mistakes=(
@@ -249,6 +266,7 @@ QUESTIONS = (
                     _state(weight_ih=lambda W_xh, W_hh, b: W_hh, weight_hh=lambda W_xh, W_hh, b: W_xh)),
             Mistake("O07", "Both of your biases are zero. Where has b gone?",
                     _state(bias_ih=lambda W_xh, W_hh, b: np.zeros_like(b))),
+            Mistake("O09", TENSORS, _state(made=np.array)),
             Mistake("O08", "How many axes has a bias of torch's?", _state(bias_ih=lambda W_xh, W_hh, b: b[None])),
         ),
     ),

@@ -1,0 +1,67 @@
+"""What the attack tests share. `make attack` runs all of them, `make test` those that are not marked `attack`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from autograder.bake import load_properties
+from autograder.bundle import Bundle
+from autograder.judge import Property
+
+from . import harness
+
+ALL = os.environ.get("ATTACKS") == "all"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "attack: in the full run of the attacks alone (make attack)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if ALL:
+        return
+    left_out = [item for item in items if item.get_closest_marker("attack")]
+    items[:] = [item for item in items if not item.get_closest_marker("attack")]
+    config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def properties() -> Mapping[str, Property]:
+    return load_properties(harness.ROOT / "assignments" / "memory_in_networks")
+
+
+@pytest.fixture(scope="session")
+def runners(baked: Bundle) -> Iterator[harness.Runners]:
+    if sys.platform != "linux":
+        pytest.skip("submissions can be confined on Linux only")
+    harness.adopt_orphans()
+    found = harness.Runners(baked)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def cases_file(baked: Bundle) -> Iterator[Path]:
+    """The plain grader's cases, where an attacker that runs as another user can read them too."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "cases.npz"
+        harness.write_cases(path, baked)
+        yield path
+
+
+@pytest.fixture(scope="session")
+def open_bundle(bundle_file: Path) -> Iterator[Path]:
+    """The bundle, readable by everybody."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "bundle.npz"
+        path.write_bytes(bundle_file.read_bytes())
+        path.chmod(0o644)
+        yield path

@@ -1,0 +1,232 @@
+"""Runs an attack against a plain grader, against ours, and against ours with a layer off; watches from outside."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder import grade as grading
+from autograder.bundle import Bundle
+from autograder.intake import Submission
+from autograder.judge import Property
+from autograder.runner import ProcessRunner, Runner
+from autograder.sandbox import SandboxRunner
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PLAIN = ("rnn_step", "output_head", "output_head_backward", "embedding_backward")
+NUMPY_MODULES = ("order", "rnn", "bptt", "gradients", "lstm", "gru")
+
+
+# ---------------------------------------------------------------- what lies outside, and whether it was touched
+
+
+@dataclass
+class Outside:
+    """Things that no submission may touch, and how they were before."""
+
+    folder: Path
+    port: int
+    before: dict[str, Any] = field(default_factory=dict)
+    signals: list[int] = field(default_factory=list)
+
+    @property
+    def canary(self) -> Path:
+        return self.folder / "canary"
+
+    def state(self) -> dict[str, Any]:
+        info = self.canary.stat() if self.canary.exists() else None
+        return {
+            "canary": self.canary.read_bytes() if info else None,
+            "mode": info and info.st_mode,
+            "mtime": info and info.st_mtime_ns,
+            "xattr": os.listxattr(self.canary) if info else None,
+            "left": sorted(path.name for path in self.folder.iterdir()),
+            "shared memory": sorted(name for name in os.listdir("/dev/shm") if self.mark in name),  # noqa: PTH208
+            "temporary": sorted(name for name in os.listdir("/tmp") if self.mark in name),  # noqa: PTH208
+            "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+            "affinity": sorted(os.sched_getaffinity(0)),
+            "signals": len(self.signals),
+            "children": self.processes(),
+            "listener": self.answers(),
+        }
+
+    @property
+    def mark(self) -> str:
+        return self.folder.name
+
+    def processes(self) -> int:
+        """Orphans that were left to us, by the name they gave themselves."""
+        found = 0
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                found += self.mark.encode()[-15:] in (path / "comm").read_bytes()
+            except OSError:
+                continue
+        return found
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def touched(self) -> list[str]:
+        after = self.state()
+        return [name for name in after if after[name] != self.before[name]]
+
+
+@contextmanager
+def outside() -> Iterator[Outside]:
+    """A world-writable folder with a canary, a free port, and ears for SIGUSR1."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="outside-"))
+    folder.chmod(0o777)
+    found = Outside(folder, port)
+    found.canary.write_text("canary")
+    found.canary.chmod(0o666)
+    heard = signal.signal(signal.SIGUSR1, lambda number, frame: found.signals.append(number))
+    niceness, affinity = os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)
+    found.before = found.state()
+    try:
+        yield found
+    finally:
+        signal.signal(signal.SIGUSR1, heard)
+        os.sched_setaffinity(0, affinity)
+        if os.geteuid() == 0:
+            os.setpriority(os.PRIO_PROCESS, 0, niceness)
+        _kill_marked(found)
+        for place in (Path("/tmp"), Path("/dev/shm")):
+            for path in place.glob(f"*{found.mark}*"):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _kill_marked(found: Outside) -> None:
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if found.mark.encode()[-15:] in (path / "comm").read_bytes():
+                os.kill(int(path.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+# ---------------------------------------------------------------- submissions
+
+
+def fill(source: str, where: Outside, bundle_file: Path, bundle: Bundle) -> str:
+    """Put in what the attacker may know: paths, numbers of outputs, places to write to."""
+    outputs = {q.calls[0].partition("=")[2].partition("(")[0].strip(): q.calls[0].partition("=")[0].count(",") + 1
+               for q in bundle.questions}  # fmt: skip
+    values = {"WATCH": str(where.folder), "MARK": where.mark, "PORT": str(where.port), "ROOT": str(ROOT),
+              "BUNDLE": str(bundle_file), "OUTPUTS": repr(outputs), "PYTHON": sys.executable}  # fmt: skip
+    return re.sub(r"\$([A-Z]+)", lambda match: values[match[1]], source)
+
+
+def package(source: str, solution: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The cheat under the name of every numpy module, and the right modules beside it as right_*."""
+    modules = {name: source.encode() for name in NUMPY_MODULES}
+    for name in NUMPY_MODULES:
+        text = re.sub(rb"from \.(\w+) import", rb"from .right_\1 import", solution[name])
+        modules[f"right_{name}"] = re.sub(rb"from memnet\.(\w+) import", rb"from memnet.right_\1 import", text)
+    return modules
+
+
+def submission(sources: Mapping[str, bytes], name: str = "attack") -> Submission:
+    return Submission(name, Path(name), sources, None, (), "", "0")
+
+
+# ---------------------------------------------------------------- running
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run: points, or the plain grader's count by style (None if it gave no result)."""
+
+    points: float
+    styles: Mapping[str, int] | None
+    record: Mapping[str, Any]
+    seconds: float
+    touched: list[str]
+
+
+def write_cases(path: Path, bundle: Bundle, *, hidden: bool = True) -> None:
+    arrays = {}
+    for question in bundle.questions:
+        if question.name in PLAIN:
+            for case in question.cases[:3]:
+                if not case.verdict and (hidden or not case.hidden):
+                    for kind, values in (("inputs", case.inputs), ("expected", case.expected)):
+                        for name, value in values.items():
+                            arrays[f"{question.name}|{case.name}|{kind}|{name}"] = np.asarray(value)
+    np.savez(path, **arrays)
+
+
+def run_plain(sources: Mapping[str, bytes], cases: Path, bundle: Bundle, where: Outside) -> Result:
+    """The plain grader: everything in one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in sources.items():
+            path = Path(folder) / "memnet" / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        modules = {f"MODULE_{q.name}": f"memnet.{q.module}" for q in bundle.questions if q.name in PLAIN}
+        begun = time.monotonic()
+        try:
+            done = subprocess.run(
+                [sys.executable, str(HERE / "plain_grader.py"), folder, str(cases), str(ROOT)],
+                capture_output=True, timeout=30, env={**os.environ, **modules, "OPENBLAS_NUM_THREADS": "1"},
+                check=False, cwd=folder,
+            )  # fmt: skip
+            text = done.stdout[-100_000:].decode("utf-8", "replace")
+        except subprocess.TimeoutExpired:
+            text = ""
+        seconds = time.monotonic() - begun
+    lines = re.findall(r"^RESULT (.*)$", text, re.MULTILINE)
+    earned = json.loads(lines[-1])["earned"] if lines else None
+    return Result(sum((earned or {}).values()), earned, {}, seconds, where.touched())
+
+
+def run_ours(
+    sources: Mapping[str, bytes], runner: Runner, bundle: Bundle, properties: Mapping[str, Property],
+    where: Outside | None = None,
+) -> Result:  # fmt: skip
+    """The real judge with a runner: confined, or a plain child process."""
+    begun = time.monotonic()
+    record = grading.judge_submission(submission(sources), bundle, runner, properties)
+    seconds = time.monotonic() - begun
+    time.sleep(0.05 if where else 0)  # for what was left behind to show itself
+    return Result(record["total"], None, record, seconds, where.touched() if where else [])
+
+
+class Runners:
+    """The runners of a test session, started when needed."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.confined = SandboxRunner(bundle.package, bundle.torch_modules)
+        self.unconfined = ProcessRunner(bundle.package, bundle.torch_modules)
+
+    def close(self) -> None:
+        self.confined.shut_down()
+        self.unconfined.close()
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what our children leave behind, so that it can be seen."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)

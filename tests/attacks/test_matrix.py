@@ -1,0 +1,127 @@
+"""The protection matrix: each attack against a plain grader, against ours, and against ours with its layer off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from autograder.bundle import Bundle
+from autograder.judge import Property
+
+from . import harness
+from .catalogue import ATTACKS, Attack
+from .neighbours import NEIGHBOURS
+
+EFFECTS = {"canary", "mode", "mtime", "xattr", "left", "temporary", "shared memory", "children", "listener", "signals",
+           "niceness", "affinity"}  # fmt: skip
+
+
+def named(attack: Attack) -> str:
+    return f"{attack.family}: {attack.name}"
+
+
+each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=named)
+
+
+@pytest.fixture(scope="session")
+def numpy_only(solution: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: source for name, source in solution.items() if name in harness.NUMPY_MODULES}
+
+
+def sources(attack: Attack, where: harness.Outside, bundle_file: Path, bundle: Bundle, solution: Mapping[str, bytes]):
+    return harness.package(harness.fill(attack.source, where, bundle_file, bundle), solution)
+
+
+def succeeded(attack: Attack, result: harness.Result) -> bool:
+    """Whether an attack got what it was after."""
+    if attack.gains in EFFECTS:
+        return attack.gains in result.touched
+    if result.styles is not None:
+        return result.styles.get(attack.gains, 0) > 0
+    return result.points > 0
+
+
+@pytest.mark.attack
+@each_attack
+def test_unprotected_it_succeeds(
+    attack: Attack, baked: Bundle, cases_file: Path, open_bundle: Path, numpy_only: Mapping[str, bytes]
+) -> None:
+    with harness.outside() as where:
+        modules = sources(attack, where, open_bundle, baked, numpy_only)
+        assert succeeded(attack, harness.run_plain(modules, cases_file, baked, where))
+
+
+@each_attack
+def test_with_everything_it_gains_nothing(
+    attack: Attack, runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property], open_bundle: Path,
+    numpy_only: Mapping[str, bytes],
+) -> None:  # fmt: skip
+    with harness.outside() as where:
+        modules = sources(attack, where, open_bundle, baked, numpy_only)
+        result = harness.run_ours(modules, runners.confined, baked, properties, where)
+    assert (result.points, result.record["status"], result.touched) == (0, "graded", [])
+    assert result.seconds < 60
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.stopped_by == "lock"], ids=named)
+def test_without_the_lock_alone_it_succeeds_again(
+    attack: Attack, runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property], open_bundle: Path,
+    numpy_only: Mapping[str, bytes],
+) -> None:  # fmt: skip
+    with harness.outside() as where:
+        modules = sources(attack, where, open_bundle, baked, numpy_only)
+        assert succeeded(attack, harness.run_ours(modules, runners.unconfined, baked, properties, where))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.stopped_by != "lock"], ids=named)
+def test_another_process_is_enough_for_the_others(
+    attack: Attack, runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property], open_bundle: Path,
+    numpy_only: Mapping[str, bytes],
+) -> None:  # fmt: skip
+    """The layer that is said to stop it does so by itself: with the lock off it still gains nothing."""
+    with harness.outside() as where:
+        modules = sources(attack, where, open_bundle, baked, numpy_only)
+        assert harness.run_ours(modules, runners.unconfined, baked, properties, where).points == 0
+
+
+def test_the_plain_grader_grades(
+    baked: Bundle, cases_file: Path, numpy_only: Mapping[str, bytes], blank: Mapping[str, bytes]
+) -> None:
+    """The control is a grader: right code gets all, stubs nothing."""
+    with harness.outside() as where:
+        right = harness.run_plain(numpy_only, cases_file, baked, where).styles
+        assert right is not None
+        assert set(right.values()) == {max(right.values())} != {0}
+        stubs = {name: source for name, source in blank.items() if name in harness.NUMPY_MODULES}
+        assert harness.run_plain(stubs, cases_file, baked, where).points == 0
+
+
+# ---------------------------------------------------------------- what honest code may do
+
+
+@pytest.fixture(scope="session")
+def best(
+    runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property], numpy_only: Mapping[str, bytes]
+) -> float:
+    return harness.run_ours(numpy_only, runners.confined, baked, properties).points
+
+
+def test_every_attack_has_a_neighbour() -> None:
+    assert {attack.neighbour for attack in ATTACKS} <= set(NEIGHBOURS)
+    assert len({named(attack) for attack in ATTACKS}) == len(ATTACKS)
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_a_permitted_neighbour_works(
+    neighbour: str, best: float, runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property],
+    numpy_only: Mapping[str, bytes], open_bundle: Path,
+) -> None:  # fmt: skip
+    with harness.outside() as where:
+        modules = harness.package(harness.fill(NEIGHBOURS[neighbour], where, open_bundle, baked), numpy_only)
+        result = harness.run_ours(modules, runners.confined, baked, properties, where)
+    wrong = {q["name"]: q["cases"] for q in result.record["questions"] if q["verdict"] not in ("passed", "missing")}
+    assert (result.points, wrong) == (best, {})
