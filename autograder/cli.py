@@ -355,9 +355,10 @@ def _draft(options: argparse.Namespace) -> int:
 
 
 def _proof_table(found: Any) -> None:
-    heads = ("question", "mistakes", "caught", "named", "mutants", "killed", "listed", "wrong from", "right to", "float32")
-    table = Table(heads[0], box=None, pad_edge=False)
-    for head in heads[1:]:
+    heads = ("mistakes", "caught", "named", "mutants", "killed", "listed", "wrong from", "right to", "float32")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("question", no_wrap=True, min_width=24)
+    for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     for score in found.scores.values():
         killed = score.killed + score.harmless

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import json
 import math
 import multiprocessing
 import random
@@ -15,7 +16,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from . import bundle as bundles
 from . import lockdown, mutants
 from .bake import Assignment, AssignmentError, compute_lookup, load_properties
 from .bundle import BakedQuestion, Bundle
+from .compare import matches
 from .grade import make_runner
+from .intake import LIBRARIES
 from .judge import Outcome, Property, QuestionRun, owner
 from .mutants import Mutant
 from .question import Question, parse_call
@@ -36,6 +39,7 @@ from .worker import plain, run_calls
 EQUIVALENT = "equivalent_mutants.toml"
 WRONG_NAMES = 0.01  # the largest share of programs with several bugs that may be given a name they do not deserve
 CLEAR = 10.0  # a mistake whose largest error is not this many times what is accepted is too close to being right
+PATIENCE = 3.0  # seconds for a mutant, of which some never end
 Sources = Mapping[str, bytes]
 Step = Callable[[str], None]
 
@@ -54,7 +58,7 @@ FULL, QUICK = Amount(None, 60, 400), Amount(150, 6, 20)
 
 @dataclass(frozen=True)
 class Judged:
-    """One program on one question. names: of each wrong value, "" for none; public and hidden: whether cases fail.
+    """One program on one question. named: wrong values and their mistakes; public, hidden: which cases fail.
 
     far: the largest error of a wrong value, in units of what is accepted at all. near, near32: the largest error
     of a right value, in units of what float64 and float32 are allowed. warned: right to float32 accuracy only.
@@ -64,13 +68,18 @@ class Judged:
     verdict: str
     earned: float
     possible: float
-    names: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
     public: bool = False
     hidden: bool = False
     far: float = 0.0
     near: float = 0.0
     near32: float = 0.0
     warned: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The mistakes that wrong values are named by, "" for none."""
+        return tuple(name for _, name in self.named)
 
     @property
     def loses(self) -> bool:
@@ -105,6 +114,8 @@ class Proof:
     survivors: list[str] = field(default_factory=list)
     programs: int = 0
     misnamed: int = 0
+    relatives: int = 0  # programs given a name that tells what a planted mistake did to that value, and is another's
+    helped: int = 0  # programs in which a planted mistake is named
     known: int = 0  # mutants that are a known mistake
     killed: int = 0
     tried: int = 0
@@ -154,9 +165,10 @@ def lines(proof: Proof) -> list[str]:
         *(f"survives: {line}" for line in proof.survivors),
         f"{total} mistakes: {caught} caught in public and in hidden, {named} named by their own hint",
         f"{len(proof.styles)} right styles: {', '.join(proof.styles)}",
-        f"{proof.programs} programs with two or three mistakes: {proof.misnamed} given another's name ({share:.1%})",
+        f"{proof.programs} programs with two or three mistakes: one of them is named in {proof.helped}, one that does "
+        f"the same to a value in {proof.relatives}, a wrong one in {proof.misnamed} ({share:.1%})",
         *(f"  {line}" for line in proof.strangers),
-        f"{proof.tried} mutants: {proof.killed} killed, {len(proof.survivors)} survive; {proof.known} have a known name",
+        f"{proof.tried} mutants: {proof.killed} killed, {len(proof.survivors)} survive; {proof.known} have a name",
         "errors are in units of what is accepted: a mistake's largest, and a right program's largest",
     ]
 
@@ -188,7 +200,7 @@ class GivenRunner(Runner):
 
     def __init__(self, question: BakedQuestion, answers: Mapping[str, Answer]) -> None:
         super().__init__("", ())
-        self._answers = {id(case.inputs): answers[case.name] for case in question.cases}
+        self._answers = {id(case.inputs): answers[case.name] for case in question.cases if case.name in answers}
 
     def ask(
         self, module: str, calls: Sequence[str], inputs: Mapping[str, Any], returns: Sequence[str], *,
@@ -199,12 +211,32 @@ class GivenRunner(Runner):
 
 
 def judge(
-    question: BakedQuestion, runner: Runner, properties: Mapping[str, Property]
+    question: BakedQuestion,
+    runner: Runner,
+    properties: Mapping[str, Property],
+    *,
+    measured: bool = True,
+    brief: bool = False,
 ) -> tuple[Judged, Sequence[Outcome]]:
-    """Judge one program as the grader does, and keep what a proof needs of it."""
-    run = QuestionRun(question, runner, properties)
-    for case in question.cases:
-        run.run(case)
+    """Judge one program as the grader does, and keep what a proof needs of it.
+
+    measured: run the cases whose memory is measured too, if all others are right; they are long. brief: no edge case
+    where a plain one fails already, and little patience, for a program that is expected to fail.
+    """
+    run = QuestionRun(
+        replace(question, seconds=min(question.seconds, PATIENCE)) if brief else question, runner, properties
+    )
+    plain = [case for case in question.cases if case.costs == 1.0 and not case.budget]
+    edge = [case for case in question.cases if case.costs < 1.0 and not case.budget]
+    long = [case for case in question.cases if case.budget and measured]
+    for cases, stops in ((plain, False), (edge, brief), (long, True)):
+        if stops and any(outcome.verdict != "passed" for outcome in run.outcomes):
+            break
+        if cases is long and brief and long:
+            run = QuestionRun(question, runner, properties)
+            cases = [*plain, *edge, *long]
+        for case in cases:
+            run.run(case)
     report = run.report()
     wrong = [value for case in report["cases"] for value in case["values"] if not value["right"]]
     failed = [outcome for outcome in run.outcomes if outcome.verdict != "passed"]
@@ -216,7 +248,7 @@ def judge(
     ]  # fmt: skip
     judged = Judged(
         question.name, report["verdict"], report["earned"], report["possible"],
-        tuple(value["mistake"] for value in wrong),
+        tuple((value["name"], value["mistake"]) for value in wrong),
         any(not outcome.case.hidden for outcome in failed), any(outcome.case.hidden for outcome in failed),
         far=max((at32 for right, _, at32 in errors if not right and math.isfinite(at32)),
                 default=math.inf if failed else 0.0),
@@ -244,7 +276,7 @@ def prove_mistakes(
         answers[question.name] = {}
         for mistake in declared[question.name].mistakes:
             runner = TrustedRunner(compute_lookup(declared[question.name], mistake.computes))
-            judged, outcomes = judge(question, runner, assignment.properties)
+            judged, outcomes = judge(question, runner, assignment.properties, measured=False)
             answers[question.name][mistake.name] = {outcome.case.name: outcome.answer for outcome in outcomes}
             score.mistakes += 1
             score.caught += judged.loses and judged.public and judged.hidden
@@ -262,7 +294,9 @@ def _mistake_problems(question: BakedQuestion, name: str, judged: Judged, named:
         yield f"{where} loses no points"
     if not (judged.public and judged.hidden):
         yield f"{where} passes every {'hidden' if judged.public else 'public'} case"
-    if not named:
+    if not judged.names and not named:
+        yield f"{where} crashes in every case, so it has no value to be named by; mend it, or take it out"
+    elif not named:
         others = sorted({other or "nothing" for other in judged.names})
         yield f"{where} is named {', '.join(others)} in places"
     if judged.far < CLEAR:
@@ -287,7 +321,7 @@ def prove_programs(
             mix = _by_output if len(question.outputs) > 1 and rng.random() < 0.7 else _added
             given = mix(question, {name: answers[question.name][name] for name in planted}, rng)
             if given is not None:
-                judged, _ = judge(question, GivenRunner(question, given), assignment.properties)
+                judged, _ = judge(question, GivenRunner(question, given), assignment.properties, measured=False)
                 _count_program(proof, question, judged, planted, "several mistakes at once")
 
 
@@ -298,11 +332,26 @@ def _count_program(proof: Proof, question: BakedQuestion, judged: Judged, plante
     if not judged.loses:
         proof.problems.append(f"{text} earn all points")
     hints = {question.hints[name] for name in planted}
-    strangers = sorted({name for name in judged.names if name and question.hints[name] not in hints})
+    others = sorted({(leaf, name) for leaf, name in judged.named if name and question.hints[name] not in hints})
+    strangers = [name for leaf, name in others if not _alike(question, leaf, name, planted)]
     proof.programs += 1
+    proof.relatives += bool(others) and not strangers
     proof.misnamed += bool(strangers)
+    proof.helped += any(name and question.hints[name] in hints for name in judged.names)
     if strangers:
         proof.strangers.append(f"{text}: named {', '.join(strangers)}")
+
+
+def _alike(question: BakedQuestion, leaf: str, name: str, planted: Iterable[str]) -> bool:
+    """Whether one of the planted mistakes does to a value, in every plain case, what the named one does."""
+    cases = [case for case in question.cases if case.costs == 1.0]
+    return any(
+        all(
+            matches(case.mistakes.get(name, {}).get(leaf), case.mistakes.get(other, {}).get(leaf), 1e-6)
+            for case in cases
+        )
+        for other in planted
+    )
 
 
 def _by_output(
@@ -317,7 +366,7 @@ def _by_output(
     else:
         return None
     given = {}
-    for case in question.cases:
+    for case in (case for case in question.cases if not case.budget):
         parts = {name: of_output[owner(name, question.outputs)] for name in case.returns}
         crashed = [planted[name][case.name] for name in parts.values() if planted[name][case.name].verdict]
         values = {} if crashed else {name: planted[by][case.name].values[name] for name, by in parts.items()}
@@ -338,7 +387,7 @@ def _added(
 ) -> dict[str, Answer]:
     """What is right, plus each mistake's own error."""
     given = {}
-    for case in question.cases:
+    for case in (case for case in question.cases if not case.budget):
         answers = [by_case[case.name] for by_case in planted.values()]
         crashed = [answer for answer in answers if answer.verdict]
         if crashed or case.verdict:  # a property has no one right value
@@ -387,12 +436,13 @@ class Bench:
             _Worker.runner.close()
             getattr(_Worker.runner, "shut_down", lambda: None)()
 
-    def judge(self, packages: Sequence[tuple[Sources, Sequence[str]]]) -> Iterator[list[Judged]]:
+    def judge(self, packages: Sequence[tuple[Sources, Sequence[str]]], brief: bool = False) -> Iterator[list[Judged]]:
         """Each package on the questions that are named with it, in order."""
+        tasks = [(*package, brief) for package in packages]
         if self._pool is None:
-            yield from (_judge_package(*package) for package in packages)
-        else:
-            yield from self._pool.map(_judge_package, *zip(*packages, strict=True), chunksize=8)
+            yield from (_judge_package(*task) for task in tasks)
+        elif tasks:
+            yield from self._pool.map(_judge_package, *zip(*tasks, strict=True), chunksize=8)
 
 
 class _Worker:
@@ -418,11 +468,11 @@ def _can_confine() -> bool:
     return True
 
 
-def _judge_package(sources: Sources, names: Sequence[str]) -> list[Judged]:
+def _judge_package(sources: Sources, names: Sequence[str], brief: bool) -> list[Judged]:
     _Worker.runner.open(sources)
     try:
         wanted = [question for question in _Worker.bundle.questions if question.name in names]
-        return [judge(question, _Worker.runner, _Worker.properties)[0] for question in wanted]
+        return [judge(question, _Worker.runner, _Worker.properties, brief=brief)[0] for question in wanted]
     finally:
         _Worker.runner.close()
 
@@ -440,25 +490,34 @@ def right_packages(
 ) -> dict[str, Sources]:
     """Right programs by style: what each folder holds, over the reference.
 
-    A folder is a style if it is in ``styles/``, or in ``submissions/`` and said there to be right. A style with a
-    module ``_wrap`` has every asked function that it does not write itself passed through ``_wrap.wrap``.
+    A folder is a style if it is in ``styles/``, or in ``submissions/`` and said there to earn everything. A style
+    with a module ``_wrap`` has every asked function that it does not write itself passed through ``_wrap.wrap``.
     """
     asked = defaultdict(set)
     for question in questions:
         asked[question.module].add(parse_call(question.calls[0]).function)
     found: dict[str, Sources] = {}
-    folders = [path for path in sorted(tests.glob("styles/*/memnet")) if path.is_dir()]
-    folders += [tests / "submissions" / name / "memnet" for name in ("loops", "einsum", "recompute")]
-    for folder in folders:
-        own = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.py"))}
-        package = {**right, **own}
-        for module in sorted(asked.keys() - own.keys()) if "_wrap" in own else ():
+    for folder in _style_folders(tests):
+        paths = [path for path in sorted(folder.glob("*.py")) if path.stem not in LIBRARIES]
+        own = {path.stem: path.read_text("utf-8") for path in paths}
+        # A style is written over the reference, whose helpers other modules may need; a submission stands as it is.
+        over = {name: f"{right[name]}\n\n{text}" if name in right else text for name, text in own.items()}
+        package = {**right, **(over if folder.parent.parent.name == "styles" else own)}
+        for module in sorted(asked.keys() & (right.keys() - own.keys())) if "_wrap" in own else ():
             names = [name for name in sorted(asked[module]) if not _is_class(right[module], name)]
             lines = ["", "from ._wrap import wrap", *(f"{name} = wrap({name})" for name in names)]
             package[module] += "\n".join(lines) + "\n"
         if own:
             found[folder.parent.name] = {name: text.encode() for name, text in package.items()}
     return found
+
+
+def _style_folders(tests: Path) -> Iterator[Path]:
+    yield from (path for path in sorted(tests.glob("styles/*/*")) if path.is_dir() and path.name != "__pycache__")
+    for path in sorted(tests.glob("submissions/*/expected.json")):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if said["status"] == "graded" and said["base"] == "solution" and not said["questions"] and not said["remove"]:
+            yield from (inner for inner in sorted(path.parent.iterdir()) if inner.is_dir())
 
 
 def _is_class(source: str, name: str) -> bool:
@@ -515,7 +574,7 @@ def prove_mutants(
         proof.problems += [f"{EQUIVALENT}: {_mutant_text(key)} does not exist" for key in sorted(stale)]
     packages = [_mutated(right, [mutant], users) for mutant in found]
     known: list[tuple[Mutant, str, str]] = []
-    for mutant, judged in zip(found, bench.judge(packages), strict=True):
+    for mutant, judged in zip(found, bench.judge(packages, brief=True), strict=True):
         step(f"{mutant.module}.{mutant.function}")
         _count_mutant(proof, mutant, judged, listed)
         names = {(one.question, name) for one in judged for name in one.names}
@@ -611,7 +670,7 @@ def _prove_pairs(
         if apart and len({name for _, _, name in chosen}) > 1:
             programs.append(chosen)
     packages = [_mutated(right, [mutant for mutant, _, _ in chosen], users) for chosen in programs]
-    for chosen, judged in zip(programs, bench.judge(packages) if packages else (), strict=True):
+    for chosen, judged in zip(programs, bench.judge(packages, brief=True), strict=True):
         one = next(found for found in judged if found.question == chosen[0][1])
         what = " and ".join(_mutant_text(mutant.key) for mutant, _, _ in chosen)
         _count_program(proof, bench.questions[one.question], one, sorted({name for _, _, name in chosen}), what)

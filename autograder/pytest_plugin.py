@@ -17,7 +17,7 @@ from . import grade as grading
 from .bake import AssignmentError, load_properties
 from .bundle import BakedCase, BakedQuestion, BundleError
 from .feedback import WORDS, explain
-from .intake import read_submission
+from .intake import read_submission, visible
 from .judge import Outcome, Property, QuestionRun
 from .runner import Runner
 from .sandbox import SandboxRunner
@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Pytest's hook: the options."""
     group = parser.getgroup("autograder", "grade one submission")
     group.addoption("--submission", metavar="DIR", help="grade this folder or zip instead of collecting tests; "
-                    "with an equals sign: --submission=DIR")  # fmt: skip
+                    "safest with an equals sign: --submission=DIR")  # fmt: skip
     group.addoption("--assignment", metavar="DIR", help="the assignment's folder (default: the only one)")
     group.addoption("--bundle", metavar="FILE", help="the bundle to grade with")
     group.addoption("--unsafe", action="store_true", help="run the submission without confinement")
@@ -39,15 +39,17 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     submission = early_config.known_args_namespace.submission
     if submission is None:
         return
-    if "--submission" in early_config.invocation_params.args:
-        # Before it knows the option, pytest takes its second word for a folder of tests, looks there for settings,
-        # and imports what they name.
-        raise pytest.UsageError(f"write --submission={submission}, with an equals sign: else pytest reads settings "
-                                "files of the submission")  # fmt: skip
     folder = Path(submission).resolve()
-    starts = [early_config.invocation_params.dir, early_config.rootpath, early_config.inipath or early_config.rootpath]
-    if any(folder in (start.resolve(), *start.resolve().parents) for start in starts):
+
+    def inside(path: Path) -> bool:
+        return folder in (path.resolve(), *path.resolve().parents)
+
+    if inside(early_config.invocation_params.dir):
         raise pytest.UsageError("pytest would run files of the submission from in here; go to another folder")
+    # Before it knows the option, pytest takes a DIR that stands alone for a folder of tests and looks there for settings.
+    if inside(early_config.inipath or early_config.rootpath):
+        raise pytest.UsageError(f"the submission has settings for pytest, which are not obeyed; write "
+                                f"--submission={submission}, with an equals sign")  # fmt: skip
     # Nothing is collected from paths on the command line or in the settings: not even the project's own tests.
     early_config.known_args_namespace.file_or_dir = []
 
@@ -79,7 +81,7 @@ def pytest_collection(session: pytest.Session) -> bool | None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Pytest's hook: what is graded, with what."""
-    return [f"grading {config.option.submission}"] if config.option.submission is not None else []
+    return [f"grading {visible(config.option.submission)}"] if config.option.submission is not None else []
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -104,10 +106,10 @@ class _GradingSession:
             raise pytest.UsageError(str(error)) from None
         path = Path(config.option.submission)
         if not path.exists():
-            raise pytest.UsageError(f"{path}: there is no such submission")
-        self.submission = read_submission(path.name, path, package=self.bundle.package)
+            raise pytest.UsageError(f"{visible(str(path))}: there is no such submission")
+        self.submission = read_submission(visible(path.name), path, package=self.bundle.package)
         if self.submission.problem:
-            raise pytest.UsageError(f"{path}: {self.submission.problem}")
+            raise pytest.UsageError(f"{visible(str(path))}: {self.submission.problem}")
         self.runner: Runner = grading.make_runner(self.bundle, unsafe=config.option.unsafe)
         self.runner.open(self.submission.sources)
         self.runs: list[QuestionRun] = []

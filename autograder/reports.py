@@ -39,7 +39,8 @@ def grades_csv(records: Sequence[Record], questions: Sequence[str]) -> str:
 
 def spreadsheet_safe(text: str) -> str:
     """A text cell that no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    first = text.lstrip()[:1]  # some look past spaces, and take the wide forms of these signs for the signs
+    return "'" + text if text[:1] in ("\t", "\r", "\n") or (first and first in "=+-@＝＋－＠") else text
 
 
 def record_json(record: Record) -> str:

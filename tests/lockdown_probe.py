@@ -494,7 +494,17 @@ SITUATIONS: dict[str, Row] = {
 }
 
 
-def run(row: Row, lock: bool, limit: float = 20) -> object:
+# The layers of the lock, from the first to the last, and the step of `lock` that each is.
+LAYERS = {"seccomp": "_filter", "landlock": "_landlock", "limits": "_limit", "rights": "_drop_rights"}
+
+
+def without(layers: tuple[str, ...]) -> None:
+    """In a child: take layers off."""
+    for layer in layers:
+        setattr(lockdown, LAYERS[layer], lambda *_: None)
+
+
+def run(row: Row, lock: bool, limit: float = 20, off: tuple[str, ...] = ()) -> object:
     """Fork, do it, and return what came of it: a value, the name of an error, or a signal."""
     question, questions = os.pipe()
     replies, reply = os.pipe()
@@ -504,6 +514,7 @@ def run(row: Row, lock: bool, limit: float = 20) -> object:
         os.dup2(reply, 200), os.dup2(question, 3), os.dup2(200, 4)
         os.closerange(5, 256)
         try:
+            without(off)
             if lock:
                 lockdown.lock(LIMITS)
             value = row()
@@ -534,17 +545,34 @@ def sweep() -> dict[str, object]:
     return {str(n): run(lambda n=n: c("syscall", n, 0, 0, 0, 0, 0, 0), lock=True) for n in numbers}
 
 
+def clean_up() -> None:
+    FOLDER.chmod(0o777)
+    for left in FOLDER.iterdir():
+        left.rmdir() if left.is_dir() else left.unlink()
+    Path(CANARY).write_text("canary")
+    os.chmod(CANARY, 0o666)
+
+
 def attack(rows: dict[str, Row]) -> dict[str, object]:
     """Try each without the lock and with it."""
     outcomes = {}
     for name, row in rows.items():
-        FOLDER.chmod(0o777)
-        for left in FOLDER.iterdir():
-            left.rmdir() if left.is_dir() else left.unlink()
-        Path(CANARY).write_text("canary")
-        os.chmod(CANARY, 0o666)
+        clean_up()
         outcomes[name] = (run(row, lock=False), run(row, lock=True))
     return outcomes
+
+
+def layers(rows: dict[str, Row]) -> dict[str, str]:
+    """For each, the layers that must be off before it succeeds again: the first alone, or more that stand behind it."""
+    found = {}
+    for name, row in rows.items():
+        for count in range(len(LAYERS) + 1):
+            clean_up()
+            outcome = run(row, lock=True, off=tuple(LAYERS)[:count])
+            if not re.match(r"\w+Error|SIG", str(outcome)):
+                break
+        found[name] = " ".join(tuple(LAYERS)[:count])
+    return found
 
 
 def main(rows: str) -> object:
@@ -555,6 +583,8 @@ def main(rows: str) -> object:
         return {name: run(row, lock=False) for name, row in SITUATIONS.items()}
     if rows == "attacks":
         return attack(ATTACKS), attack(KERNEL)
+    if rows == "layers":
+        return layers(ATTACKS), {name: str(run(row, lock=True, off=("seccomp",))) for name, row in KERNEL.items()}
     return {name: run(row, lock=True) for name, row in (torch_rows() if rows == "torch" else BENIGN).items()}
 
 

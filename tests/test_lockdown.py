@@ -66,6 +66,65 @@ def test_each_attack_is_refused_or_killed_with_the_lock() -> None:
     assert {name: locked for name, (_, locked) in kills.items() if locked != "SIGSYS"} == {}
 
 
+# Beside the filter, what else stops an attack: with the filter alone off it goes on being refused, and with these off
+# too it succeeds. The others have the filter alone, which is why there is no worker without it.
+BEHIND = {
+    "landlock": """read a file, list a folder, write a file, create a file, unlink, rename, link, symlink, mkdir, mkfifo,
+        truncate, temporary file""",
+    "landlock limits": """read by numpy, fork, vfork and exec, posix_spawn, exec, thread, socketpair, own limits,
+        own limits, from afar, pipe, lock pages""",
+    "landlock limits rights": """read own memory, read the environment, import from disk, chmod, chown, kill the judge,
+        tgkill the judge, sigqueue the judge, priority of the judge, affinity of the judge, scheduler of the judge,
+        limits of the judge""",
+}
+
+
+@needs_linux
+def test_with_its_layers_off_and_no_others_each_attack_succeeds_again() -> None:
+    (errors, kills), _ = outcomes("layers")
+    assert {name for name, layers in errors.items() if not layers.startswith("seccomp")} == set()
+    assert {name for name, outcome in kills.items() if outcome == "SIGSYS"} == set()
+    if os.geteuid() != 0 or not has_landlock():
+        return  # fewer layers, and another user's attempts
+    found = {name: layers.removeprefix("seccomp").strip() for name, layers in errors.items()}
+    expected = dict.fromkeys(found, "")
+    for layers, names in BEHIND.items():
+        rest = " ".join(names.split())
+        for name in sorted(found, key=len, reverse=True):  # some names have a comma in them
+            if re.search(rf"(^|, ){re.escape(name)}($|, )", rest):
+                rest = re.sub(rf"(^|, ){re.escape(name)}($|, )", ", ", rest, count=1)
+                expected[name] = layers
+    assert found == expected
+
+
+# What is permitted next to each attack: rows of lockdown_probe's BENIGN, and the first words of the attacks beside them.
+BESIDE = {
+    "pipes": "read, list, tcp, udp, unix, netlink, socketpair, signals by, nonblocking, size of, dup, pipe, eventfd, epoll, "
+    "splice, inotify",
+    "stat of a descriptor": "stat, lstat, statvfs, readlink, getxattr, chdir, getcwd",
+    "print": "write, create, unlink, rename, link, symlink, mkdir, mkfifo, chmod, chown, utime, setxattr, truncate",
+    "traceback": "import",
+    "much memory": "temporary, memfd, shared, lock pages, mergeable",
+    "too much memory": "own limits",
+    "locks": "fork, vfork, posix_spawn, exec, thread, futex",
+    "signals of its own": "kill, tgkill, sigqueue, pidfd",
+    "own limits, read": "limits of, priority, scheduler, own priority",
+    "platform": "affinity",
+    "matmul": "executable, make a page, the same",
+    "who": "be dumpable, outlive, a filter, become, leave",
+}
+
+
+@needs_linux
+def test_next_to_each_attack_something_is_permitted() -> None:
+    (errors, _), _ = outcomes("attacks")
+    benign, _ = outcomes("benign")
+    starts = {start: row for row, names in BESIDE.items() for start in names.split(", ")}
+    alone = [name for name in errors if not any(name.startswith(start) for start in starts)]
+    assert alone == []
+    assert {row: benign[row] for row in BESIDE if benign[row] is not True} == {}
+
+
 @needs_linux
 def test_what_honest_numpy_code_does_still_works() -> None:
     assert situation("pages") is True

@@ -29,7 +29,9 @@ def submission(tmp_path: Path, solution: dict[str, bytes]) -> Path:
 
 
 def grade(run: Run, bundle_file: Path, submission: Path, *more: object, **where: Path) -> tuple[int, str]:
-    done = run("pytest", f"--submission={submission}", "--bundle", bundle_file, "-p", "no:cacheprovider", *more, **where)
+    done = run(
+        "pytest", f"--submission={submission}", "--bundle", bundle_file, "-p", "no:cacheprovider", *more, **where
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -80,10 +82,25 @@ def test_it_will_not_start_inside_a_submission(run: Run, bundle_file: Path, subm
     assert not (tmp_path / "trapped").exists()
 
 
-def test_the_option_in_two_words_is_refused(run: Run, tmp_path: Path) -> None:
-    """Of two words pytest takes the second for a folder of tests, and would read the pytest.ini in there."""
-    done = run("pytest", "--submission", tmp_path)
-    assert (done.returncode, f"write --submission={tmp_path}, with" in done.stderr) == (4, True), done.stderr
+@pytest.mark.parametrize(
+    "settings", ["", "[pytest]\npythonpath = .\naddopts = -p trap\n", "[pytest]\npythonpath = .\n"]
+)
+def test_the_option_in_two_words(
+    run: Run, bundle_file: Path, solution: dict[str, bytes], tmp_path: Path, settings: str
+) -> None:
+    """Of two words pytest takes the second for a folder of tests: settings that stand there end it at once."""
+    folder = write_package(tmp_path / "student-017", {"rnn": solution["rnn"]})
+    for name in ("conftest.py", "trap.py", "test_mine.py"):
+        (folder / name).write_text(f"open({str(tmp_path / 'trapped')!r}, 'w').close()\n")
+    if settings:
+        (folder / "pytest.ini").write_text(settings)
+    done = run("pytest", "--submission", folder, "--bundle", bundle_file, "-k", "rnn_step and small", cwd=tmp_path)
+    text = done.stdout + done.stderr
+    assert not (tmp_path / "trapped").exists()
+    if settings:
+        assert (done.returncode, "Traceback" in text) == (4, False)
+    else:
+        assert "1 passed" in re.sub("2 selected", "", text) or "1 failed, 1 passed" in text, text
 
 
 def test_without_the_option_pytest_is_as_ever(run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ outputs, "" if the property holds, else a sentence for the student.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -30,7 +31,9 @@ def same_bag_pair(answers: Values, evidence: Values) -> dict[str, str]:
 def _same_bag(first: Any, second: Any, evidence: Values) -> str:
     arrays = {}
     for name, value in (("a", first), ("b", second)):
-        array = np.asarray(value) if isinstance(value, np.ndarray | list | tuple) else None
+        array = None
+        with contextlib.suppress(ValueError):  # a list that is no array
+            array = np.asarray(value) if isinstance(value, np.ndarray | list | tuple) else None
         if array is None or array.dtype.kind not in "iu" or array.ndim != 1 or not 0 < array.size <= MOST_TOKENS:
             return f"{name} is not a sequence of integer tokens: expected an int array of shape (T,)"
         arrays[name] = array
@@ -193,7 +196,8 @@ def _near(value: Any, other: Any) -> bool:
 # ---------------------------------------------------------------- G3
 
 CHANGES = 0.25  # the share of labels that another token at an important place must change, at the least
-MOST_FREQUENT, BEST_GUESS = 0.75, 0.9  # the most that a constant answer, and an answer from two of the three, may be right
+MOST_FREQUENT = 0.75  # the most that a constant answer may be right
+BEST_GUESS = 0.9  # the most that an answer from two of the three may be right
 
 
 def memory_task(answers: Values, evidence: Values) -> dict[str, str]:
@@ -210,16 +214,17 @@ def memory_task(answers: Values, evidence: Values) -> dict[str, str]:
     middles = [t for t in range(1, T - 1) if influence[t] > 0]
     others = [t for t in middles if t not in allowed] or middles[1:]
     if others:
-        text = (f"another token at position {others[0]} changes {influence[others[0]]:.0%} of the labels; only the first, "
-                f"the last and one position from {allowed[0]} to {allowed[-1]} may matter")  # fmt: skip
+        text = (
+            f"another token at position {others[0]} changes {influence[others[0]]:.0%} of the labels; only the "
+            f"first, the last and one position from {allowed[0]} to {allowed[-1]} may matter"
+        )
         return found | dict.fromkeys(("first", "middle", "last", "balance"), text)
     places = {"first": 0, "middle": middles[0] if middles else None, "last": T - 1}
     for name, place in places.items():
         share = influence[place] if place is not None else 0.0
         where = f"at position {place}" if place is not None else f"anywhere from {allowed[0]} to {allowed[-1]}"
-        found[name] = "" if share >= CHANGES else (
-            f"another token {where} changes {share:.0%} of the labels; at least {CHANGES:.0%} must change"
-        )
+        text = f"another token {where} changes {share:.0%} of the labels; at least {CHANGES:.0%} must change"
+        found[name] = "" if share >= CHANGES else text
     found["balance"] = _task_balance(base, label, [place for place in places.values() if place is not None])
     return found
 
@@ -303,7 +308,8 @@ def latch_weights(answers: Values, evidence: Values) -> dict[str, str]:
             scores = np.einsum("ci,ni->nc", W_hy, state) + b_y
         margin = np.where(strings[:, 0] == 0, scores[:, 0] - scores[:, 1], scores[:, 1] - scores[:, 0])
         share = (margin > 0).mean()
-        found[f"T{T}"] = "" if share == 1 else f"after {T} tokens the scores name the first token in {share:.1%} of 2000 strings"
+        text = f"after {T} tokens the scores name the first token in {share:.1%} of 2000 strings"
+        found[f"T{T}"] = "" if share == 1 else text
     return found
 
 
@@ -312,14 +318,134 @@ def _latch_shapes(names: tuple[str, ...], weights: list[Any]) -> str:
         if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "iuf" or not np.isfinite(weight).all():
             return f"{name} is not an array of finite numbers"
     H = weights[2].shape[0] if weights[2].ndim == 1 else -1
-    wanted = ((H, 3), (H, H), (H,), (2, H), (2,))
-    for name, weight, shape, axes in zip(names, weights, wanted, ("(H, 3)", "(H, H)", "(H,)", "(2, H)", "(2,)"), strict=True):
+    wanted = {"(H, 3)": (H, 3), "(H, H)": (H, H), "(H,)": (H,), "(2, H)": (2, H), "(2,)": (2,)}
+    for name, weight, (axes, shape) in zip(names, weights, wanted.items(), strict=True):
         if weight.shape != shape or not 1 <= H <= 512:
             return f"{name} has shape {weight.shape}; expected {axes} with one H from 1 to 512 for all"
     return ""
 
 
+# ---------------------------------------------------------------- O6
+
+ACTIONS = ("store", "advance to", "go back through step", "restore", "free")
+
+
+def checkpoint_schedule(answers: Values, evidence: Values) -> dict[str, str]:
+    """Schedules that take the gradient back with few stored states: as they must be, and with the fewest steps."""
+    invalid, longer = [], []
+    for number in range(len(answers)):
+        T, slots = evidence[f"T_{number}"], evidence[f"slots_{number}"]
+        call, fewest = f"checkpoint_schedule({T}, {slots})", _fewest_steps(T, slots)
+        steps, text = _carried_out(answers[f"actions_{number}"], T, slots, 10 * (fewest + T) + 100)
+        if text:
+            invalid.append(f"{call}: {text}")
+        elif steps > 2 * fewest:
+            invalid.append(f"{call} runs {steps} steps, more than twice as many as needed, which is {fewest}")
+        elif steps > fewest:
+            longer.append(f"{call} runs {steps} steps; {fewest} are enough")
+    found = {"valid": invalid, "optimal": invalid or longer}
+    return {name: _first_of(texts, len(answers)) for name, texts in found.items()}
+
+
+def _first_of(texts: list[str], of: int) -> str:
+    more = f" (and {len(texts) - 1} more of the {of} schedules)" if len(texts) > 1 else ""
+    return texts[0] + more if texts else ""
+
+
+def _fewest_steps(T: int, slots: int) -> int:
+    """The least number of forward steps, by counting: with r repeats comb(slots + r, slots) steps go back."""
+    repeats = 0
+    while math.comb(slots + repeats, slots) < T:
+        repeats += 1
+    return repeats * T - math.comb(slots + repeats, repeats - 1) if repeats else 0
+
+
+def _carried_out(value: Any, T: int, slots: int, most: int) -> tuple[int, str]:
+    """How many steps a schedule runs, or what is wrong with it."""
+    rows = _rows_of_actions(value, most)
+    if isinstance(rows, str):
+        return 0, rows
+    run = _Schedule(T, slots)
+    for number, (code, t) in enumerate(rows):
+        if not 0 <= code < len(ACTIONS):
+            return 0, f"action {number} is ({code}, {t}); the codes are 0 to {len(ACTIONS) - 1}"
+        text = run.act(code, t)
+        if text:
+            return 0, f"action {number}, {ACTIONS[code]} {t if code == 2 else f's[{t}]'}: {text}"
+    if run.left:
+        return 0, f"after the last action the steps {run.left - 1} to 0 have not gone back"
+    return run.steps, ""
+
+
+def _rows_of_actions(value: Any, most: int) -> list[list[int]] | str:
+    """The actions as a list of pairs, or what is wrong with them."""
+    if isinstance(value, list | tuple) and len(value) <= most:
+        with contextlib.suppress(ValueError, OverflowError):  # lists of lists that are no array
+            value = np.asarray(value)
+    if isinstance(value, list | tuple):
+        return f"{len(value)} actions that are no array; expected an int array of shape (K, 2)"
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+        return f"returned {_kind(value)}; expected an int array of shape (K, 2)"
+    if value.ndim != 2 or value.shape[1] != 2:
+        return f"returned an array of shape {value.shape}; expected (K, 2)"
+    if len(value) > most:
+        return f"{len(value)} actions; {most} are ten times more than any sensible schedule has"
+    return value.tolist()
+
+
+class _Schedule:
+    """A schedule while it is carried out. `act` takes one action and says why it cannot be done, if so."""
+
+    def __init__(self, T: int, slots: int) -> None:
+        self.T, self.slots, self.left = T, slots, T
+        self.state, self.stored, self.steps = 0, set[int](), 0
+
+    def act(self, code: int, t: int) -> str:
+        """Carry out one action; "" if that is allowed."""
+        return (self._store, self._advance, self._back, self._restore, self._free)[code](t)
+
+    def _store(self, t: int) -> str:
+        if t != self.state:
+            return f"the current state is s[{self.state}]"
+        if len(self.stored | {t}) > self.slots:
+            return f"{_stored(self.stored)} stored, and with slots = {self.slots} there is no room for another"
+        self.stored.add(t)
+        return ""
+
+    def _advance(self, t: int) -> str:
+        if not self.state < t <= self.T:
+            return f"the current state is s[{self.state}], and there are steps up to {self.T - 1}"
+        self.steps += t - self.state
+        self.state = t
+        return ""
+
+    def _back(self, t: int) -> str:
+        if t != self.left - 1:
+            return f"step {self.left - 1} is the next to go back" if self.left else "all steps have gone back"
+        if t != self.state:
+            return f"the current state is s[{self.state}], and s[{t}] is needed"
+        self.left = t
+        return ""
+
+    def _restore(self, t: int) -> str:
+        if t not in self.stored:
+            return f"it is not stored; {_stored(self.stored)}"
+        self.state = t
+        return ""
+
+    def _free(self, t: int) -> str:
+        if t not in self.stored:
+            return f"it is not stored; {_stored(self.stored)}"
+        self.stored.remove(t)
+        return ""
+
+
+def _stored(states: set[int]) -> str:
+    return f"{', '.join(f's[{t}]' for t in sorted(states)) or 'none'} {'are' if len(states) > 1 else 'is'}"
+
+
 PROPERTIES = {
+    "checkpoint_schedule": checkpoint_schedule,
     "same_bag_pair": same_bag_pair,
     "first_word_sentences": first_word_sentences,
     "jacobian_moves_states": jacobian_moves_states,

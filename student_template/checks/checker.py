@@ -44,7 +44,7 @@ class Checker:
             stub = self.runner.is_stub(question.module, function)
             verdict = "not_implemented" if stub else "unchecked"
             return {"name": name, "number": question.number, "verdict": verdict, "earned": 0.0, "outputs": [],
-                    "possible": question.points, "cases": []}  # fmt: skip
+                    "possible": question.points, "optional": question.optional, "cases": []}  # fmt: skip
         return judge_question(question, self.runner, self.properties)
 
 
@@ -132,7 +132,8 @@ def _check_and_print(checker: Checker, names: Sequence[str], *, detailed: bool) 
             _print(f"\n{part}  {bundle.parts.get(part, '')}")
         report = checker.check(question.name)
         right = right and report["verdict"] == "passed"
-        earned, possible = earned + report["earned"], possible + report["possible"]
+        earned += report["earned"]
+        possible += 0 if report["optional"] else report["possible"]
         for line in question_lines(report, detailed=detailed):
             _print(line)
     _print(f"\n{earned:g} of {possible:g} points by the public checks. Grading adds hidden cases of the same kind.")

@@ -6,6 +6,7 @@ three bands: right, right to float32 accuracy (with a warning), wrong.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -67,9 +68,10 @@ def leaves(name: str, value: Any, like: Any = _SAME) -> Iterator[tuple[str, Any]
 def as_array(value: Any) -> Array | None:
     """A number, an array, or a nested list of them as one numeric array; None if it is not that."""
     if isinstance(value, bool | int | float):
-        return np.asarray(value)
+        number = np.asarray(value)
+        return number if number.dtype.kind in "biuf" else None  # an int of more than 64 bits is an object
     if isinstance(value, np.ndarray):
-        return value
+        return value if value.dtype.kind in "biufc" else None
     if isinstance(value, list | tuple) and value:
         parts = [as_array(item) for item in value]
         first = parts[0]
@@ -82,16 +84,22 @@ def scaled_error(got: Array, expected: Array) -> float:
     """max|got - expected| / max|expected| for arrays of one shape; infinite where one is nan and the other not."""
     if expected.size == 0:
         return 0.0
-    wide = np.result_type(expected, np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(expected)
-        if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
-            return float("inf")
-        if not finite.any():
-            return 0.0
-        difference = np.abs(got[finite].astype(wide) - expected[finite].astype(wide)).max()
-        scale = np.abs(expected[finite]).max()
-    return float(difference / scale) if scale > 0 else float(difference)
+    with np.errstate(all="ignore"):
+        scale = float(np.abs(expected).max())
+        if expected.dtype.kind != "f" or got.dtype != expected.dtype:
+            expected, got = (array.astype(np.result_type(array, np.float64)) for array in (expected, got))
+        difference = float(np.abs(got - expected).max())
+    if math.isfinite(difference) and math.isfinite(scale):
+        return difference / scale if scale > 0 else difference
+    return _error_beside_infinities(got, expected)
+
+
+def _error_beside_infinities(got: Array, expected: Array) -> float:
+    """The error where an array holds nan or inf: those must stand in the same places, the rest is compared."""
+    finite = np.isfinite(expected)
+    if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
+        return float("inf")
+    return scaled_error(got[finite], expected[finite]) if not finite.all() else float("inf")
 
 
 def matches(got: Any, other: Any, bound: float) -> bool:
@@ -99,6 +107,8 @@ def matches(got: Any, other: Any, bound: float) -> bool:
     mine, theirs = as_array(got), as_array(other)
     if mine is None or theirs is None:
         return type(got) is type(other) and mine is None and theirs is None and got == other
+    if "c" in (mine.dtype.kind, theirs.dtype.kind):
+        return False
     return mine.shape == theirs.shape and scaled_error(mine, theirs) <= bound
 
 
@@ -115,14 +125,22 @@ def compare(setting: Setting, expected: Any, got: Any, bounds: tuple[float, floa
         return Comparison(False, float("inf"), (f"{setting.name} holds complex numbers",))
     if given.shape != wanted.shape:
         return Comparison(False, float("inf"), (_shape_finding(setting, wanted, given),))
+    with np.errstate(all="ignore"):  # students' numbers may be anything
+        return _compare_numbers(setting, wanted, given, isinstance(got, list | tuple), bounds)
+
+
+def _compare_numbers(
+    setting: Setting, wanted: Array, given: Array, is_list: bool, bounds: tuple[float, float]
+) -> Comparison:
     error = scaled_error(given, wanted)
-    warning = f"{setting.name} is a list; return an array" if isinstance(got, list | tuple) else ""
+    warning = f"{setting.name} is a list; return an array" if is_list else ""
     if error <= bounds[0]:
         return Comparison(True, error, warning=warning)
     if wanted.dtype.kind == "f" and error <= bounds[1]:
         warning = f"{setting.name} is right to float32 accuracy only; stay in float64"
         return Comparison(True, error, warning=warning)
-    return Comparison(False, error, tuple(describe(setting, wanted, given, bounds[1])))
+    with np.errstate(all="ignore"):  # a wrong value may be as large as it likes
+        return Comparison(False, error, tuple(describe(setting, wanted, given, bounds[1])))
 
 
 def _wanted_text(setting: Setting, wanted: Array) -> str:
@@ -215,7 +233,7 @@ def _kind(setting: Setting, wanted: Array, given: Array, bound: float) -> str:
 
     if wanted.size > 1 and not given.any():
         return f"{name} is all zeros"
-    if like(-wanted):
+    if wanted.dtype.kind != "b" and like(-wanted):
         return f"{name} has the wrong sign everywhere"
     ratio = _constant_ratio(wanted, given, bound)
     if ratio is not None:

@@ -6,22 +6,26 @@ same submission judged with the same bundle gives the same data.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from .bundle import BakedCase, BakedQuestion
-from .compare import Comparison, Setting, compare, leaves, matches
-from .question import Spec, parse_spec
+from .compare import Comparison, Setting, as_array, compare, leaves, matches
+from .question import Spec, counts_for, parse_spec
 from .runner import Answer, Runner, clean
+from .wire import Opaque
 
 # From worst to best; a question's verdict is the worst of its cases'.
 ORDER = (
     "grader_error", "forbidden", "over_memory", "timed_out", "crashed", "missing", "not_implemented", "wrong", "passed",
 )  # fmt: skip
 # A case that ended so is not followed by others: they would end the same, and each would take its time.
-FINAL = ("over_memory", "timed_out", "missing", "not_implemented")
+FINAL = ("timed_out", "missing", "not_implemented")
 
 # A property function gets the answers by name and the arrays that the judge alone has. It returns, for each of the
 # question's outputs, "" where the property holds and a sentence for the student where it does not.
@@ -84,14 +88,20 @@ class QuestionRun:
     def _function(self) -> str:
         return self.question.calls[0].partition("=")[2].partition("(")[0].strip()
 
-    def _ask(self, case: BakedCase) -> Outcome:
+    def _run(self, case: BakedCase, *, measure: bool = False, trace: bool = False) -> Answer:
         question = self.question
         begun = time.monotonic()
         answer, waited = self._runner.ask(
-            question.module, case.calls or question.calls, case.inputs, case.returns,
-            layouts=case.layouts, torch=question.torch, deadline=begun + self._left,
+            question.module, case.calls or question.calls, case.inputs, case.returns, layouts=case.layouts,
+            torch=question.torch, measure=measure, trace=trace, deadline=begun + self._left,
         )  # fmt: skip
-        self._left -= time.monotonic() - begun - waited
+        if not trace:  # watching lines is slow, and not the student's doing
+            self._left -= time.monotonic() - begun - waited
+        return answer
+
+    def _ask(self, case: BakedCase) -> Outcome:
+        question = self.question
+        answer = self._run(case, measure=case.budget > 0)
         if answer.verdict == "timed_out":
             text = f"{answer.text} ({question.seconds:g} seconds for all cases of the question)"
             return Outcome(case, answer.verdict, text, answer=answer)
@@ -102,16 +112,40 @@ class QuestionRun:
         except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
             return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
         verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
-        return Outcome(case, verdict, comparisons=comparisons, owners=owners, answer=answer)
+        outcome = Outcome(case, verdict, comparisons=comparisons, owners=owners, answer=answer)
+        return self._within_budget(outcome) if case.budget else outcome
+
+    def _within_budget(self, outcome: Outcome) -> Outcome:
+        """The outcome of a measured case: a right answer that took too much memory is over budget."""
+        case, peak, where = outcome.case, outcome.answer.peak, ""
+        if peak is None or (peak > case.budget and not case.hidden):  # a hint is for students, and slow
+            traced = self._run(case, measure=True, trace=True)
+            peak, where = traced.peak if peak is None else peak, traced.where
+        outcome = replace(outcome, answer=replace(outcome.answer, peak=peak))
+        if outcome.verdict != "passed" or peak is None or peak <= case.budget:
+            return outcome
+        text = f"the call took {_megabytes(peak)} of memory at its peak, and the budget is {_megabytes(case.budget)}"
+        smaller = [o for o in self.outcomes if o.answer.peak and o.case.sizes.get("T", 0) < case.sizes.get("T", 0)]
+        if smaller:
+            other = smaller[-1]
+            text += f"; with T = {other.case.sizes['T']} it took {_megabytes(other.answer.peak or 0)}, "
+            text += f"with T = {case.sizes['T']} that"
+        if where:
+            text += f". Most of it is held by {where}"
+        return replace(outcome, verdict="over_memory", text=text)
 
     def report(self, outcomes: Sequence[Outcome] | None = None) -> dict[str, Any]:
         """The question's part of a record, from all outcomes or from some."""
         return _report(self.question, self.outcomes if outcomes is None else outcomes)
 
 
+def _megabytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MB"
+
+
 def owner(name: str, outputs: Iterable[str]) -> str:
     """The output that a value of a case counts for: ``h_later`` counts for ``h``, ``h_last`` for ``h_last``."""
-    fitting = [output for output in outputs if name == output or name.startswith(output + "_")]
+    fitting = [output for output in outputs if counts_for(name, output)]
     if not fitting:
         raise ValueError(f"value {name} belongs to no output of the question")
     return max(fitting, key=len)
@@ -160,16 +194,13 @@ def _compare_value(
 def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, str]:
     """For each leaf that is wrong, the names of the known mistakes that explain it, joined by "|".
 
-    A mistake explains a leaf if in every case that was compared the student's value is the mistake's, which is the
-    right one where the mistake does no harm. If several do, those stay that explain the most leaves and, of these,
+    A mistake explains a leaf if in every plain case that was compared the student's value is the mistake's, which is
+    the right one where the mistake does no harm. If several do, those stay that explain the most leaves and, of these,
     those that spoil the fewest: only `db` averaged is not "everything averaged".
     """
-    compared = [outcome for outcome in outcomes if outcome.comparisons and not outcome.case.verdict]
+    compared = [o for o in outcomes if o.comparisons and not (o.case.verdict or o.case.budget)]
     wrong = {leaf for o in compared for leaf, comparison in o.comparisons.items() if not comparison.right}
-    candidates: dict[str, set[str]] = {}
-    for leaf in wrong:
-        sets = [_explaining(question, outcome, leaf) for outcome in compared if leaf in outcome.comparisons]
-        candidates[leaf] = set.intersection(*sets) if sets else set()
+    candidates = {leaf: _candidates(question, compared, leaf) for leaf in sorted(wrong)}
     reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}
     spoils = {name: sum(len(outcome.case.mistakes.get(name, {})) for outcome in compared) for name in reach}
     named = {}
@@ -181,20 +212,39 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
     return named
 
 
-def _explaining(question: BakedQuestion, outcome: Outcome, leaf: str) -> set[str]:
-    """The mistakes whose value of a leaf is the student's in one case."""
-    case, comparison = outcome.case, outcome.comparisons[leaf]
-    names = set()
+def _candidates(question: BakedQuestion, compared: Sequence[Outcome], leaf: str) -> set[str]:
+    """The mistakes that explain a leaf.
+
+    Plain cases decide. An edge case may tell two mistakes apart, but where it fails for a reason of its own it does
+    not unsay them.
+    """
+    having = [outcome for outcome in compared if leaf in outcome.comparisons]
+    # Wrong ones first: few mistakes are left to be held against the others.
+    having.sort(key=lambda outcome: (outcome.case.costs < 1.0, outcome.comparisons[leaf].right))
+    found, seen = set(question.hints), set[str]()
+    for outcome in having:
+        explaining = _explaining(outcome, leaf, found)
+        if not outcome.comparisons[leaf].right:
+            seen |= explaining
+        if explaining or outcome.case.costs == 1.0:
+            found = explaining
+    return found & seen
+
+
+def _explaining(outcome: Outcome, leaf: str, names: set[str]) -> set[str]:
+    """Those of the mistakes whose value of a leaf is the student's in one case."""
+    case, right = outcome.case, outcome.comparisons[leaf].right
     got = _leaf_of(outcome.answer.values, leaf, case.expected)
     bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
-    for mistake in question.hints:
+    explaining = set()
+    for mistake in names:
         there = _leaf_of(case.mistakes.get(mistake, {}), leaf, {})
         if there is _ABSENT:
-            if comparison.right:
-                names.add(mistake)
-        elif not comparison.right and there is not None and matches(got, there, bound):
-            names.add(mistake)
-    return names
+            if right:
+                explaining.add(mistake)
+        elif not right and there is not None and matches(got, there, bound):
+            explaining.add(mistake)
+    return explaining
 
 
 _ABSENT = object()
@@ -210,6 +260,13 @@ def _leaf_of(values: Mapping[str, Any], leaf: str, like: Mapping[str, Any]) -> A
     return _ABSENT
 
 
+def _named_here(outcome: Outcome, leaf: str, named: str) -> str:
+    """Those of the names that hold for a wrong leaf in this case too."""
+    if outcome.comparisons[leaf].right or not named or outcome.case.verdict:
+        return "" if outcome.comparisons[leaf].right else named
+    return "|".join(sorted(_explaining(outcome, leaf, set(named.split("|")))))
+
+
 def _hint(question: BakedQuestion, named: str) -> tuple[str, str]:
     """The mistake and hint for names joined by "|": none if their hints differ."""
     names = named.split("|") if named else []
@@ -218,6 +275,23 @@ def _hint(question: BakedQuestion, named: str) -> tuple[str, str]:
 
 
 # ---------------------------------------------------------------- the record's part
+
+
+def fingerprint(value: Any) -> str:
+    """What a wrong value is known by: 12 digits, the same for two that agree to six significant ones."""
+    array = as_array(value)
+    if array is None or array.dtype.kind not in "biuf":
+        text = value.description if isinstance(value, Opaque) else type(value).__name__
+        text = value if isinstance(value, str) else text
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+    with np.errstate(all="ignore"):
+        wide = array.astype(np.float64)
+        finite = np.isfinite(wide)
+        scale = float(np.abs(wide[finite]).max(initial=0.0)) or 1.0
+        # Relative to the largest, so that its size, which comes first, is rounded like the others; + 0.0 for -0.0.
+        rounded = np.where(np.isnan(wide), np.nan, np.round(wide / scale, 6) + 0.0)
+    head = f"{array.shape} {scale:.5e} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(rounded, "<f8").tobytes()).hexdigest()[:12]
 
 
 def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -238,6 +312,7 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
         "verdict": verdict,
         "earned": round(share * sum(credits.values()), 2),
         "possible": question.points,
+        "optional": question.optional,
         "outputs": [
             {"name": name, "earned": round(share * credit, 4), "possible": round(share, 4)}
             for name, credit in credits.items()
@@ -255,9 +330,11 @@ def _case_report(
     case = outcome.case
     values = []
     for leaf, comparison in outcome.comparisons.items():
-        mistake, hint = _hint(question, named.get(leaf, "")) if not comparison.right else ("", "")
+        mistake, hint = _hint(question, _named_here(outcome, leaf, named.get(leaf, "")))
         entry = {"name": leaf, "right": comparison.right, "findings": list(comparison.findings)}
-        values.append({**entry, "mistake": mistake, "hint": hint})
+        got = _leaf_of(outcome.answer.values, leaf, case.expected)
+        mark = fingerprint(" ".join(comparison.findings) if got is _ABSENT else got) if not comparison.right else ""
+        values.append({**entry, "mistake": mistake, "hint": hint, "fingerprint": mark})
     warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
     if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
         changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)

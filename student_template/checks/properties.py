@@ -7,6 +7,7 @@ outputs, "" if the property holds, else a sentence for the student.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -30,7 +31,9 @@ def same_bag_pair(answers: Values, evidence: Values) -> dict[str, str]:
 def _same_bag(first: Any, second: Any, evidence: Values) -> str:
     arrays = {}
     for name, value in (("a", first), ("b", second)):
-        array = np.asarray(value) if isinstance(value, np.ndarray | list | tuple) else None
+        array = None
+        with contextlib.suppress(ValueError):  # a list that is no array
+            array = np.asarray(value) if isinstance(value, np.ndarray | list | tuple) else None
         if array is None or array.dtype.kind not in "iu" or array.ndim != 1 or not 0 < array.size <= MOST_TOKENS:
             return f"{name} is not a sequence of integer tokens: expected an int array of shape (T,)"
         arrays[name] = array
@@ -190,9 +193,263 @@ def _near(value: Any, other: Any) -> bool:
     return bool(gap <= NEAR * np.abs(other).max())
 
 
+# ---------------------------------------------------------------- G3
+
+CHANGES = 0.25  # the share of labels that another token at an important place must change, at the least
+MOST_FREQUENT = 0.75  # the most that a constant answer may be right
+BEST_GUESS = 0.9  # the most that an answer from two of the three may be right
+
+
+def memory_task(answers: Values, evidence: Values) -> dict[str, str]:
+    """Tokens from a seed, and a label that needs the first token, the last and one in the middle, and nothing else."""
+    found = {"tokens": _task_tokens(answers, evidence)}
+    trouble = _task_labels(answers, evidence)
+    if trouble:
+        return found | dict.fromkeys(("first", "middle", "last", "balance"), trouble)
+    base, label = evidence["base"], np.asarray(answers["label"])
+    n, T = base.shape
+    moved = np.asarray(answers["label_moved"]).reshape(T, n)
+    influence = (moved != label).mean(axis=1)
+    allowed = range(-(-T // 4), 3 * T // 4 + 1)
+    middles = [t for t in range(1, T - 1) if influence[t] > 0]
+    others = [t for t in middles if t not in allowed] or middles[1:]
+    if others:
+        text = (
+            f"another token at position {others[0]} changes {influence[others[0]]:.0%} of the labels; only the "
+            f"first, the last and one position from {allowed[0]} to {allowed[-1]} may matter"
+        )
+        return found | dict.fromkeys(("first", "middle", "last", "balance"), text)
+    places = {"first": 0, "middle": middles[0] if middles else None, "last": T - 1}
+    for name, place in places.items():
+        share = influence[place] if place is not None else 0.0
+        where = f"at position {place}" if place is not None else f"anywhere from {allowed[0]} to {allowed[-1]}"
+        text = f"another token {where} changes {share:.0%} of the labels; at least {CHANGES:.0%} must change"
+        found[name] = "" if share >= CHANGES else text
+    found["balance"] = _task_balance(base, label, [place for place in places.values() if place is not None])
+    return found
+
+
+def _task_tokens(answers: Values, evidence: Values) -> str:
+    n, T, V = evidence["n"], evidence["T"], evidence["V"]
+    tokens = answers["tokens"]
+    if not isinstance(tokens, np.ndarray) or tokens.dtype.kind not in "iu" or tokens.shape != (n, T):
+        return f"memory_task_tokens did not return an int array of shape (n, T) = ({n}, {T})"
+    if tokens.min() < 0 or tokens.max() >= V:
+        return f"tokens go from {tokens.min()} to {tokens.max()}; expected 0 to V-1 = {V - 1}"
+    if not np.array_equal(tokens, answers["tokens_again"]):
+        return "two calls with the same seed gave different tokens"
+    if np.array_equal(tokens, answers["tokens_other"]):
+        return "two seeds gave the same tokens"
+    for place, column in enumerate(tokens.T):
+        counts = np.bincount(column.astype(int), minlength=V)
+        if not counts.all():
+            never = f"token {int(counts.argmin())} never stands at position {place}"
+            return f"{never}; every token must be possible everywhere"
+    if len(np.unique(tokens, axis=0)) < n // 2:
+        return "more than half of the sequences are repeated"
+    return ""
+
+
+def _task_labels(answers: Values, evidence: Values) -> str:
+    n, T = evidence["n"], evidence["T"]
+    for name, rows in (("label", n), ("label_again", n), ("label_turned", n), ("label_own", n), ("label_moved", n * T)):
+        label = answers[name]
+        if not isinstance(label, np.ndarray) or label.dtype.kind not in "iub" or label.shape != (rows,):
+            return f"memory_task_label did not return an int array of shape (n,) = ({rows},)"
+    label = answers["label"]
+    if not np.array_equal(label, answers["label_again"]):
+        return "two calls with the same tokens gave different labels: is there chance in it, or something kept?"
+    if not np.array_equal(label[::-1], answers["label_turned"]):
+        return "turning the batch round does not turn the labels round: a label depends on other sequences"
+    return ""
+
+
+def _task_balance(base: Any, label: Any, places: list[int]) -> str:
+    """Whether a constant answer, or the best one from two of the three tokens, is right too often."""
+    classes, label = np.unique(label, return_inverse=True)
+    share = np.bincount(label).max() / len(label)
+    if share > MOST_FREQUENT:
+        return f"one label stands in {share:.0%} of the sequences; at most {MOST_FREQUENT:.0%} may have it"
+    if len(places) < 3:
+        return "fewer than three positions matter, so two of them tell all"
+    names = ("first", "middle", "last")
+    for left in range(3):
+        pair = [place for index, place in enumerate(places) if index != left]
+        _, group = np.unique(base[:, pair], axis=0, return_inverse=True)
+        table = np.zeros((group.max() + 1, len(classes)))
+        np.add.at(table, (group.ravel(), label), 1)
+        right = table.max(axis=1).sum() / len(label)
+        if right > BEST_GUESS:
+            return f"without the {names[left]} token the best guess is right in {right:.0%}; at most {BEST_GUESS:.0%}"
+    return ""
+
+
+# ---------------------------------------------------------------- G4
+
+
+def latch_weights(answers: Values, evidence: Values) -> dict[str, str]:
+    """Weights of an RNN whose scores name the first token after 2, 10, 50 and 200 tokens, on 2000 strings each."""
+    lengths = (2, 10, 50, 200)
+    names = ("W_xh", "W_hh", "b", "W_hy", "b_y")
+    weights = [answers[name] for name in names]
+    problem = _latch_shapes(names, weights)
+    if problem:
+        return {f"T{T}": problem for T in lengths}
+    W_xh, W_hh, b, W_hy, b_y = (np.asarray(weight, float) for weight in weights)
+    rng, found = np.random.default_rng(evidence["seed"]), {}
+    for T in lengths:
+        strings = rng.integers(0, 3, (2000, T))
+        strings[:, 0] = rng.integers(0, 2, 2000)
+        state = np.zeros((2000, len(b)))
+        with np.errstate(all="ignore"):
+            for column in strings.T:
+                drive = np.einsum("ij,nj->ni", W_hh, state) + W_xh.T[column] + b
+                state = 1 - 2 / (np.exp(2 * drive) + 1)
+            scores = np.einsum("ci,ni->nc", W_hy, state) + b_y
+        margin = np.where(strings[:, 0] == 0, scores[:, 0] - scores[:, 1], scores[:, 1] - scores[:, 0])
+        share = (margin > 0).mean()
+        text = f"after {T} tokens the scores name the first token in {share:.1%} of 2000 strings"
+        found[f"T{T}"] = "" if share == 1 else text
+    return found
+
+
+def _latch_shapes(names: tuple[str, ...], weights: list[Any]) -> str:
+    for name, weight in zip(names, weights, strict=True):
+        if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "iuf" or not np.isfinite(weight).all():
+            return f"{name} is not an array of finite numbers"
+    H = weights[2].shape[0] if weights[2].ndim == 1 else -1
+    wanted = {"(H, 3)": (H, 3), "(H, H)": (H, H), "(H,)": (H,), "(2, H)": (2, H), "(2,)": (2,)}
+    for name, weight, (axes, shape) in zip(names, weights, wanted.items(), strict=True):
+        if weight.shape != shape or not 1 <= H <= 512:
+            return f"{name} has shape {weight.shape}; expected {axes} with one H from 1 to 512 for all"
+    return ""
+
+
+# ---------------------------------------------------------------- O6
+
+ACTIONS = ("store", "advance to", "go back through step", "restore", "free")
+
+
+def checkpoint_schedule(answers: Values, evidence: Values) -> dict[str, str]:
+    """Schedules that take the gradient back with few stored states: as they must be, and with the fewest steps."""
+    invalid, longer = [], []
+    for number in range(len(answers)):
+        T, slots = evidence[f"T_{number}"], evidence[f"slots_{number}"]
+        call, fewest = f"checkpoint_schedule({T}, {slots})", _fewest_steps(T, slots)
+        steps, text = _carried_out(answers[f"actions_{number}"], T, slots, 10 * (fewest + T) + 100)
+        if text:
+            invalid.append(f"{call}: {text}")
+        elif steps > 2 * fewest:
+            invalid.append(f"{call} runs {steps} steps, more than twice as many as needed, which is {fewest}")
+        elif steps > fewest:
+            longer.append(f"{call} runs {steps} steps; {fewest} are enough")
+    found = {"valid": invalid, "optimal": invalid or longer}
+    return {name: _first_of(texts, len(answers)) for name, texts in found.items()}
+
+
+def _first_of(texts: list[str], of: int) -> str:
+    more = f" (and {len(texts) - 1} more of the {of} schedules)" if len(texts) > 1 else ""
+    return texts[0] + more if texts else ""
+
+
+def _fewest_steps(T: int, slots: int) -> int:
+    """The least number of forward steps, by counting: with r repeats comb(slots + r, slots) steps go back."""
+    repeats = 0
+    while math.comb(slots + repeats, slots) < T:
+        repeats += 1
+    return repeats * T - math.comb(slots + repeats, repeats - 1) if repeats else 0
+
+
+def _carried_out(value: Any, T: int, slots: int, most: int) -> tuple[int, str]:
+    """How many steps a schedule runs, or what is wrong with it."""
+    rows = _rows_of_actions(value, most)
+    if isinstance(rows, str):
+        return 0, rows
+    run = _Schedule(T, slots)
+    for number, (code, t) in enumerate(rows):
+        if not 0 <= code < len(ACTIONS):
+            return 0, f"action {number} is ({code}, {t}); the codes are 0 to {len(ACTIONS) - 1}"
+        text = run.act(code, t)
+        if text:
+            return 0, f"action {number}, {ACTIONS[code]} {t if code == 2 else f's[{t}]'}: {text}"
+    if run.left:
+        return 0, f"after the last action the steps {run.left - 1} to 0 have not gone back"
+    return run.steps, ""
+
+
+def _rows_of_actions(value: Any, most: int) -> list[list[int]] | str:
+    """The actions as a list of pairs, or what is wrong with them."""
+    if isinstance(value, list | tuple) and len(value) <= most:
+        with contextlib.suppress(ValueError, OverflowError):  # lists of lists that are no array
+            value = np.asarray(value)
+    if isinstance(value, list | tuple):
+        return f"{len(value)} actions that are no array; expected an int array of shape (K, 2)"
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+        return f"returned {_kind(value)}; expected an int array of shape (K, 2)"
+    if value.ndim != 2 or value.shape[1] != 2:
+        return f"returned an array of shape {value.shape}; expected (K, 2)"
+    if len(value) > most:
+        return f"{len(value)} actions; {most} are ten times more than any sensible schedule has"
+    return value.tolist()
+
+
+class _Schedule:
+    """A schedule while it is carried out. `act` takes one action and says why it cannot be done, if so."""
+
+    def __init__(self, T: int, slots: int) -> None:
+        self.T, self.slots, self.left = T, slots, T
+        self.state, self.stored, self.steps = 0, set[int](), 0
+
+    def act(self, code: int, t: int) -> str:
+        """Carry out one action; "" if that is allowed."""
+        return (self._store, self._advance, self._back, self._restore, self._free)[code](t)
+
+    def _store(self, t: int) -> str:
+        if t != self.state:
+            return f"the current state is s[{self.state}]"
+        if len(self.stored | {t}) > self.slots:
+            return f"{_stored(self.stored)} stored, and with slots = {self.slots} there is no room for another"
+        self.stored.add(t)
+        return ""
+
+    def _advance(self, t: int) -> str:
+        if not self.state < t <= self.T:
+            return f"the current state is s[{self.state}], and there are steps up to {self.T - 1}"
+        self.steps += t - self.state
+        self.state = t
+        return ""
+
+    def _back(self, t: int) -> str:
+        if t != self.left - 1:
+            return f"step {self.left - 1} is the next to go back" if self.left else "all steps have gone back"
+        if t != self.state:
+            return f"the current state is s[{self.state}], and s[{t}] is needed"
+        self.left = t
+        return ""
+
+    def _restore(self, t: int) -> str:
+        if t not in self.stored:
+            return f"it is not stored; {_stored(self.stored)}"
+        self.state = t
+        return ""
+
+    def _free(self, t: int) -> str:
+        if t not in self.stored:
+            return f"it is not stored; {_stored(self.stored)}"
+        self.stored.remove(t)
+        return ""
+
+
+def _stored(states: set[int]) -> str:
+    return f"{', '.join(f's[{t}]' for t in sorted(states)) or 'none'} {'are' if len(states) > 1 else 'is'}"
+
+
 PROPERTIES = {
+    "checkpoint_schedule": checkpoint_schedule,
     "same_bag_pair": same_bag_pair,
     "first_word_sentences": first_word_sentences,
     "jacobian_moves_states": jacobian_moves_states,
+    "memory_task": memory_task,
+    "latch_weights": latch_weights,
     "loads_into_torch": loads_into_torch,
 }

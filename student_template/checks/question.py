@@ -39,7 +39,9 @@ class Case:
     hidden: kept from students. costs: the share of an output's points that failing here takes away.
     calls: instead of the question's own. draw: instead of the question's own. layout: "C", "F" or "strided",
     how input arrays lie in memory. hint: said when this case fails and no mistake is recognised.
-    verdict: name of a property function that judges this case instead of the comparison.
+    verdict: name of a property function that judges this case instead of the comparison. budget: bytes of memory that
+    the one call may take, by the sizes; the case then runs in a fresh worker and is measured from outside.
+    waive: what the case cannot see and need not, such as ``"T = 1"``; baking refuses other blind spots.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Case:
     layout: str
     hint: str
     verdict: str
+    budget: Callable[[Mapping[str, int]], int] | None
+    waive: tuple[str, ...]
     sizes: Mapping[str, int]
 
     def __init__(
@@ -63,11 +67,14 @@ class Case:
         layout: str = "C",
         hint: str = "",
         verdict: str = "",
+        budget: Callable[[Mapping[str, int]], int] | None = None,
+        waive: tuple[str, ...] = (),
         **sizes: int,
     ) -> None:
         given = {
             "name": name, "hidden": hidden, "costs": costs, "calls": calls, "draw": draw, "layout": layout,
-            "hint": hint, "verdict": verdict, "sizes": sizes,
+            "hint": hint, "verdict": verdict, "budget": budget, "waive": waive,
+            "sizes": sizes,
         }  # fmt: skip
         for key, value in given.items():
             object.__setattr__(self, key, value)
@@ -82,6 +89,7 @@ class Question:
     leaves out of `inputs` is drawn from a normal distribution. Arrays that no call uses stay with the judge.
     gates: names of the blocks of an axis such as ``4H``. verdict: name of the property function that judges
     instead of the comparison with the oracle. torch: the worker has torch. seconds: wall-clock deadline.
+    optional: its points come on top of the possible ones.
     """
 
     name: str
@@ -100,6 +108,7 @@ class Question:
     verdict: str = ""
     torch: bool = False
     seconds: float = 5.0
+    optional: bool = False
 
     @property
     def part(self) -> str:
@@ -211,6 +220,11 @@ def _name(node: ast.expr) -> str:
     return node.id
 
 
+def counts_for(value: str, output: str) -> bool:
+    """Whether a value counts for an output by its name: ``h_later`` does for ``h``."""
+    return value == output or value.startswith(output + "_")
+
+
 def validate(question: Question) -> None:
     """Refuse a declaration that cannot be baked. Raises DeclarationError naming the question."""
     try:
@@ -220,6 +234,8 @@ def validate(question: Question) -> None:
 
 
 def _validate(question: Question) -> None:
+    if not re.fullmatch(r"[A-Z]\d+", question.number):
+        raise DeclarationError(f"number {question.number!r}; write a letter and a number, such as B2")
     for text in (*question.inputs.values(), *question.outputs.values()):
         parse_spec(text)
     names = [case.name for case in question.cases]
@@ -241,6 +257,7 @@ def _validate_case(question: Question, case: Case) -> None:
     if case.layout not in ("C", "F", "strided"):
         raise DeclarationError(f"case {case.name}: layout {case.layout!r}; use 'C', 'F' or 'strided'")
     bound = {target for text in case.calls or question.calls for target in parse_call(text).targets}
-    if not case.calls and not question.verdict and not set(question.outputs) <= bound:
-        missing = ", ".join(sorted(set(question.outputs) - bound))
+    given = {output for output in question.outputs if any(counts_for(target, output) for target in bound)}
+    if not case.calls and not question.verdict and given < set(question.outputs):
+        missing = ", ".join(sorted(set(question.outputs) - given))
         raise DeclarationError(f"case {case.name}: no call gives {missing}")

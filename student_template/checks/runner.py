@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +43,8 @@ class Answer:
     """What came of one case. verdict: "" when values came, else a verdict with its text.
 
     values: by output name. changed: inputs that the code changed in place. trace: lines of the student's code.
-    ended: the worker did not survive it.
+    ended: the worker did not survive it. peak: bytes of memory that the call took, where it was measured; where: the
+    line that held most of them, in the worker's own word.
     """
 
     verdict: str = ""
@@ -52,6 +53,8 @@ class Answer:
     values: Mapping[str, Any] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     ended: bool = False
+    peak: int | None = None
+    where: str = ""
 
 
 class Process(Protocol):
@@ -61,6 +64,7 @@ class Process(Protocol):
     def read(self, count: int, deadline: float) -> bytes: ...
     def close(self) -> None: ...
     def output(self) -> str: ...
+    def memory(self) -> tuple[int, int] | None: ...
 
 
 # The kinds of failure that a worker reports, and the verdict that each deserves.
@@ -114,7 +118,8 @@ class Runner:
         except (Died, DeadlinePassed, WireError):
             self._drop(False)
             return False
-        return function in reply.content.get("stubs", ())
+        stubs = reply.content.get("stubs")
+        return isinstance(stubs, list) and function in stubs
 
     def ask(
         self,
@@ -125,13 +130,18 @@ class Runner:
         *,
         layouts: Mapping[str, str],
         torch: bool = False,
+        measure: bool = False,
+        trace: bool = False,
         deadline: float,
     ) -> tuple[Answer, float]:
         """Run calls in the worker. Never raises for what a submission does.
 
-        Returns the answer, and the seconds that were not the student's: those in which a worker started. The
-        deadline is moved by them.
+        measure: run one call in a fresh worker and read the memory it takes from outside. trace: have the worker
+        watch its lines, for a hint. Returns the answer, and the seconds that were not the student's: those in which
+        a worker started. The deadline is moved by them.
         """
+        if module not in self._sources:  # no worker is needed to say so, least of all one with torch
+            return Answer("missing", f"{self.package}/{module}.py is not in the submission"), 0.0
         if module in self._lost:
             return self._lost[module], 0.0
         writer = Writer(1 << 30)
@@ -140,17 +150,22 @@ class Runner:
             "inputs": {name: writer.value(value) for name, value in inputs.items()},
         }  # fmt: skip
         loaded, waited = False, 0.0
+        if measure:
+            self._drop(torch)
         try:
             if torch not in self._processes:
                 begun = time.monotonic()
                 self._load(torch)
                 waited = time.monotonic() - begun
                 deadline += waited
+            if measure:
+                loaded = True
+                return self._measure(torch, request, writer, deadline, lines=trace), waited
             if (torch, module) not in self._imported:
                 self._send(torch, {"op": "import", "module": module}, Writer(), deadline)
                 self._imported.add((torch, module))
             loaded = True
-            return _answer(self._send(torch, request, writer, deadline), returns), waited
+            return _answer(self._send(torch, request, writer, deadline), returns, inputs), waited
         except DeadlinePassed:
             answer = Answer("timed_out", "not finished in time", ended=True)
         except Died as death:
@@ -162,6 +177,26 @@ class Runner:
             self._lost[module] = replace(answer, text=f"{answer.text}, while {module}.py was being imported")
             answer = self._lost[module]
         return answer, waited
+
+    def _measure(
+        self, torch: bool, request: Mapping[str, Any], writer: Writer, deadline: float, *, lines: bool
+    ) -> Answer:
+        """Hold, run, fetch; the memory is what the kernel says of the process before and after the run.
+
+        Where no kernel is asked, on a student's own machine, it is what Python's own tracing says.
+        """
+        process = self._processes[torch]
+        trace = "lines" if lines else ("" if process.memory() else "peak")
+        self._send(torch, {**request, "op": "hold", "trace": trace}, writer, deadline)
+        before = process.memory()
+        self._send(torch, {"op": "run"}, Writer(), deadline)
+        after = process.memory()
+        reply = self._send(torch, {"op": "fetch"}, Writer(), deadline)
+        answer = _answer(reply, request["returns"], request["inputs"])
+        self._drop(torch)
+        traced, where = reply.content.get("traced"), clean(reply.content.get("where"), 200)
+        peak = after[1] - before[0] if before and after else (traced if type(traced) is int and traced else None)
+        return replace(answer, peak=peak, where=where)
 
     def _load(self, torch: bool) -> None:
         self._processes[torch] = self.start(torch)
@@ -186,16 +221,17 @@ class Runner:
             self._printed.append(process.output())
 
 
-def _answer(reply: Message, returns: Sequence[str]) -> Answer:
-    """What a reply says, with everything in it checked. Raises WireError."""
+def _answer(reply: Message, returns: Sequence[str], inputs: Collection[str]) -> Answer:
+    """What a reply to a question with these inputs says, with everything in it checked. Raises WireError."""
     content = reply.content
     if content.get("ok") is True:
         values, changed = content.get("values"), content.get("changed")
         if not isinstance(values, dict) or set(values) != set(returns) or not isinstance(changed, list):
             raise WireError("an answer that lacks what was asked")
-        names = tuple(name for name in changed if isinstance(name, str))
+        names = tuple(name for name in inputs if name in changed)
         return Answer(values={name: reply.value(values[name]) for name in returns}, changed=names)
-    verdict = VERDICTS.get(str(content.get("kind")))
+    kind = content.get("kind")
+    verdict = VERDICTS.get(kind) if isinstance(kind, str) else None
     if verdict is None:
         raise WireError("an answer of unknown kind")
     return Answer(verdict, clean(content.get("text")), clean(content.get("trace"), 4000))
@@ -287,7 +323,11 @@ class ChildProcess:
         return data
 
     def _reason(self) -> str:
-        status = self._child.wait()
+        """Why the child hung up. One that is still there does not get to say when it ends."""
+        try:
+            status = self._child.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            return "the code closed the grader's connection"
         if len(self._output) > OUTPUT_CAP:
             return f"the code printed more than {OUTPUT_CAP >> 20} MB and was stopped"
         return f"the code ended its own process (exit status {status})"
@@ -305,3 +345,7 @@ class ChildProcess:
     def output(self) -> str:
         """What the code has printed so far."""
         return self._output[:OUTPUT_CAP].decode("utf-8", "replace")
+
+    def memory(self) -> tuple[int, int] | None:
+        """Not asked of the system: a process that has not loaded everything first shows more than the call takes."""
+        return None

@@ -11,7 +11,7 @@ import json
 import math
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ MAGIC = b"mint"
 HEADER = struct.Struct("<4sIII")
 # float16 to complex128, both signs of integers, bool: fourteen types, and no object among them.
 DTYPES = ("<f2", "<f4", "<f8", "|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<c8", "<c16")
+DESCRIBED = 200  # characters that a reader keeps of a description
 
 
 class WireError(Exception):
@@ -111,6 +112,7 @@ class Message:
     arrays: tuple[np.ndarray[Any, Any], ...]
     layouts: tuple[str, ...]
     caps: Caps
+    used: set[int] = field(default_factory=set)  # arrays that a skeleton has named
 
     def value(self, skeleton: Any) -> Any:
         """The value behind a skeleton. Raises WireError."""
@@ -140,7 +142,10 @@ def parse_message(text: bytes, body: bytes, caps: Caps) -> Message:
         raise WireError("a reply with too many arrays")
     for entry in content["arrays"]:
         dtype, shape, layout, size = _check_entry(entry, len(body) - offset)
-        arrays.append(np.frombuffer(body, dtype, math.prod(shape), offset).reshape(shape))
+        array = np.frombuffer(body, dtype, math.prod(shape), offset).reshape(shape)
+        if dtype.kind == "b" and (array.view(np.uint8) > 1).any():  # numpy takes such a byte now for 1, now for 255
+            raise WireError("an array of bools that are neither true nor false")
+        arrays.append(array)
         layouts.append(layout)
         offset += size
     if offset != len(body):
@@ -155,14 +160,13 @@ def _check_entry(entry: Any, left: int) -> tuple[np.dtype[Any], tuple[int, ...],
     dtype, shape = np.dtype(entry[0]), entry[1]
     if not isinstance(shape, list) or len(shape) > 16:
         raise WireError("an array of impossible shape")
-    count = 1
-    for length in shape:
-        if type(length) is not int or not 0 <= length <= 1 << 40:
-            raise WireError("an array of impossible shape")
-        count *= length
-    if count * dtype.itemsize > left or (count == 0 and max(shape) > 1 << 20):
+    if not all(type(length) is int and 0 <= length <= 1 << 40 for length in shape):
+        raise WireError("an array of impossible shape")
+    size = math.prod(shape) * dtype.itemsize
+    # Where an axis is empty the others take no bytes, but numpy multiplies them all the same.
+    if size > left or (size == 0 and math.prod(filter(None, shape)) > 1 << 20):
         raise WireError("an array that is larger than its bytes")
-    return dtype, tuple(shape), entry[2], count * dtype.itemsize
+    return dtype, tuple(shape), entry[2], size
 
 
 class _Reader:
@@ -174,21 +178,36 @@ class _Reader:
         self.items += 1
         if self.items > self.message.caps.items or depth > self.message.caps.depth:
             raise WireError("a value that is too deep or too long")
-        if skeleton is None or isinstance(skeleton, bool | int | float | str):
+        if skeleton is None or isinstance(skeleton, float | str):
             return skeleton
+        if isinstance(skeleton, int):
+            return self._integer(skeleton)
         if not isinstance(skeleton, dict) or len(skeleton) != 1:
             raise WireError("a value of unknown kind")
         ((tag, content),) = skeleton.items()
         if tag == "a" and type(content) is int and 0 <= content < len(self.message.arrays):
-            return self.message.arrays[content]
+            return self._array(content)
         if tag == "x" and isinstance(content, str):
-            return Opaque(content)
+            # A report shows it: no longer than a type's name is, and nothing that steers a terminal.
+            return Opaque("".join(c if c.isprintable() else "\ufffd" for c in content[:DESCRIBED]))
         if tag in ("l", "t") and isinstance(content, list):
             items = [self.value(item, depth + 1) for item in content]
             return items if tag == "l" else tuple(items)
         if tag == "d" and isinstance(content, list):
             return self._mapping(content, depth)
         raise WireError("a value of unknown kind")
+
+    def _integer(self, number: int) -> int:
+        if not -(1 << 63) <= number < 1 << 63:
+            raise WireError("a value that no array of integers holds")
+        return number
+
+    def _array(self, index: int) -> np.ndarray[Any, Any]:
+        """An array of the table, once: a list that names it a thousand times would be a thousand copies as a stack."""
+        if index in self.message.used:
+            raise WireError("an array that stands in two places")
+        self.message.used.add(index)
+        return self.message.arrays[index]
 
     def _mapping(self, content: list[Any], depth: int) -> dict[str, Any]:
         result = {}

@@ -17,6 +17,7 @@ import os
 import random
 import sys
 import traceback
+import tracemalloc
 import types
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -263,15 +264,18 @@ def run_calls(
         function = getattr(values[root], method) if method else lookup(root)
         result = function(*given.values())
         changed += [name for name in given if name in inputs and not _same(given[name], inputs[name])]
-        if len(call.targets) == 1:
-            values[call.targets[0]] = _fresh(result, "keep")
-            continue
-        if not isinstance(result, tuple | list) or len(result) != len(call.targets):
-            got = f"{len(result)} values" if isinstance(result, tuple | list) else f"one {type(result).__name__}"
-            wanted = f"{len(call.targets)}: {', '.join(call.targets)}"
-            raise _Failed("count", f"{call.function} returned {got}; expected {wanted}")
-        values.update(zip(call.targets, (_fresh(item, "keep") for item in result), strict=True))
+        bound = bind(call, result) if len(call.targets) > 1 else {call.targets[0]: result}
+        values |= {name: _fresh(item, "keep") for name, item in bound.items()}
     return values, changed
+
+
+def bind(call: Call, result: Any) -> dict[str, Any]:
+    """The several targets of a call and their values. Raises _Failed for a wrong count."""
+    if not isinstance(result, tuple | list) or len(result) != len(call.targets):
+        got = f"{len(result)} values" if isinstance(result, tuple | list) else f"one {type(result).__name__}"
+        wanted = f"{len(call.targets)}: {', '.join(call.targets)}"
+        raise _Failed("count", f"{call.function} returned {got}; expected {wanted}")
+    return dict(zip(call.targets, result, strict=True))
 
 
 def _fresh(value: Any, layout: str) -> Any:
@@ -295,7 +299,7 @@ def _fresh(value: Any, layout: str) -> Any:
 
 def _same(value: Any, original: Any) -> bool:
     if isinstance(original, np.ndarray):
-        return np.array_equal(np.asarray(value), original)
+        return np.array_equal(np.asarray(value), original, equal_nan=True)
     if isinstance(original, list | tuple):
         return len(value) == len(original) and all(map(_same, value, original))
     return True
@@ -316,8 +320,12 @@ def plain(value: Any) -> Any:
 
 def describe_error(error: BaseException, package: str, loading: bool = False) -> dict[str, Any]:
     """What a student is told of an exception: its kind, one line, and the lines of their own code."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    trace = ""
+    text, trace = type(error).__name__, ""
+    try:
+        said = str(error)
+    except BaseException:  # it is the student's code that prints it
+        said = ""
+    text = f"{text}: {said}" if said else text
     with contextlib.suppress(Exception):  # a hostile exception may break its own printing
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(package + "/")]
         trace = "".join(traceback.format_list(frames[-6:]))
@@ -328,7 +336,7 @@ def describe_error(error: BaseException, package: str, loading: bool = False) ->
         kind = "not_implemented"
     elif isinstance(error, Forbidden | PermissionError):
         kind = "forbidden"
-        text = str(error) if isinstance(error, Forbidden) else f"this is not allowed here: {error}"
+        text = said if isinstance(error, Forbidden) else f"this is not allowed here: {said}"
     elif isinstance(error, MemoryError):
         kind = "memory"
     elif isinstance(error, SystemExit):
@@ -346,6 +354,7 @@ class Server:
         self.requests = requests
         self.replies = replies
         self.workspace: Workspace | None = None
+        self.held: _Held | None = None
 
     def run(self) -> None:
         """Read, answer, repeat. Returns when the judge hangs up."""
@@ -385,6 +394,8 @@ class Server:
             self.workspace = Workspace(content["package"], sources, content["torch_modules"])
             return {"ok": True}
         assert self.workspace is not None
+        if content["op"] in ("hold", "run", "fetch"):
+            return self._measured(self.workspace, message, writer)
         if content["op"] == "import":
             with contextlib.suppress(_Failed):  # said again to whoever asks for a function of the module
                 self.workspace.lookup(content["module"], "__name__")
@@ -401,8 +412,7 @@ class Server:
         content = message.content
         inputs = {name: message.value(skeleton) for name, skeleton in content["inputs"].items()}
         calls = [parse_call(text) for text in content["calls"]]
-        random.seed(0)
-        np.random.seed(0)
+        seed()
         try:
             values, changed = run_calls(
                 calls, lambda name: workspace.lookup(content["module"], name), inputs, content["layouts"]
@@ -413,6 +423,103 @@ class Server:
         except BaseException as error:  # student code may raise anything, SystemExit and its like included
             return {"ok": False, **describe_error(error, workspace.package)}
         return {"ok": True, "values": returns, "changed": sorted(set(changed))}
+
+    def _measured(self, workspace: Workspace, message: Message, writer: Writer) -> dict[str, Any]:
+        """One call in three steps, between which the judge looks at this process's memory from outside.
+
+        "hold" takes the inputs, before the student's module is imported; "run" calls, and keeps the result; "fetch"
+        sends it. With "trace" Python's own tracing measures too, and with "lines" it watches each line of student
+        code, which is slow: good for a hint, and easily fooled.
+        """
+        content = message.content
+        if content["op"] == "hold":
+            pristine = {name: message.value(skeleton) for name, skeleton in content["inputs"].items()}
+            call = parse_call(content["calls"][0])
+            np.ones((256, 256)) @ np.ones((256, 256))  # the linear algebra library takes its own memory now
+            given = {name: _fresh(pristine[name], "C") for name in call.arguments}
+            self.held = _Held(call, content["module"], content["returns"], pristine, given, content["trace"])
+            return {"ok": True}
+        held = self.held
+        assert held is not None
+        if content["op"] == "run":
+            seed()
+            held.run(workspace)
+            return {"ok": True}
+        answer = held.failure or {
+            "ok": True,
+            "values": {name: writer.value(plain(held.values[name])) for name in held.returns},
+            "changed": [name for name in held.given if not _same(held.given[name], held.pristine[name])],
+        }
+        return {**answer, "traced": held.traced, "where": held.where}
+
+
+class _Held:
+    """A call whose memory is measured."""
+
+    def __init__(self, call: Call, module: str, returns: list[str], pristine: dict[str, Any], given: dict[str, Any],
+                 trace: str) -> None:  # fmt: skip
+        self.call, self.module, self.returns = call, module, returns
+        self.pristine, self.given, self.trace = pristine, given, trace
+        self.values: dict[str, Any] = {}
+        self.failure: dict[str, Any] | None = None
+        self.traced, self.where = 0, ""
+
+    def run(self, workspace: Workspace) -> None:
+        """Call the function; what it returns or how it fails is kept."""
+        watch = _LineWatch(workspace.package, self.trace == "lines") if self.trace else None
+        try:
+            with watch or contextlib.nullcontext():
+                function = workspace.lookup(self.module, self.call.function)
+                result = function(*self.given.values())
+            targets = self.call.targets
+            self.values = bind(self.call, result) if len(targets) > 1 else {targets[0]: result}
+        except _Failed as failure:
+            self.failure = {"ok": False, **failure.report}
+        except BaseException as error:  # student code may raise anything, SystemExit and its like included
+            self.failure = {"ok": False, **describe_error(error, workspace.package)}
+        if watch is not None:
+            self.traced, self.where = watch.peak, watch.where
+
+
+class _LineWatch:
+    """Says after which line of student code most memory was held when it was at its peak: a hint, easily fooled."""
+
+    def __init__(self, package: str, lines: bool) -> None:
+        self.package, self.lines = package, lines
+        self.net: Counter[tuple[str, int]] = Counter()
+        self.last: tuple[str, int] | None = None
+        self.seen, self.peak, self.where = 0, 0, ""
+
+    def __enter__(self) -> None:
+        tracemalloc.start()
+        if self.lines:
+            sys.settrace(self._trace)
+
+    def __exit__(self, *error: Any) -> None:
+        sys.settrace(None)
+        if tracemalloc.is_tracing():
+            self.peak = max(self.peak, tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+
+    def _trace(self, frame: Any, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(self.package + "/"):
+            return None
+        now = tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else self.seen
+        if self.last is not None:
+            self.net[self.last] += now - self.seen
+        self.seen = now
+        if now > self.peak + 65536:  # a line's share is looked up as the peak rises, not at every line
+            self.peak = now
+            (file_name, line), size = max(self.net.items(), key=lambda item: item[1])
+            self.where = f"{file_name}, line {line}: {size / 2**20:.1f} MB"
+        self.last = (frame.f_code.co_filename, frame.f_lineno)
+        return self._trace
+
+
+def seed() -> None:
+    """Unseeded student code should at least repeat itself."""
+    random.seed(0)
+    np.random.seed(0)
 
 
 def main(torch: bool) -> None:

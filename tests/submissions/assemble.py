@@ -8,6 +8,7 @@ expected.json:
     name       of the submission; without it, that of the sample's folder
     base       "solution", "blank" (every function still a stub) or "none"
     remove     modules of the base that are not handed in
+    stubs      modules of which every function is still a stub, whatever the base
     form       how it is handed in: a key of FORMS
     status     what its record says: "graded" or "unreadable"
     total      points
@@ -66,6 +67,8 @@ def assemble(target: Path) -> list[str]:
 def submission_files(sample: str, expected: Mapping[str, Any]) -> dict[str, bytes]:
     """What the sample hands in, by path: its base, its own files over that, without what it removes."""
     files = BASES[expected["base"]]()
+    for module in expected.get("stubs", ()):
+        files[f"{PACKAGE}/{module}.py"] = _blank()[f"{PACKAGE}/{module}.py"]
     own = SAMPLES / sample
     for path in sorted(own.rglob("*")):
         if path.is_file() and path != own / "expected.json" and "__pycache__" not in path.parts:

@@ -224,6 +224,7 @@ def _tokens(kind: str = "half") -> Any:
 
 # ---------------------------------------------------------------- questions
 
+ONCE = "Every step uses the same parameters. Is your {} a sum over the steps, or what the last turn of the loop left?"
 SQUARE = "W_hh is square, so shapes cannot tell. Try W_hh = [[0, 1], [0, 0]]: "
 BACKWARD = "dx, dh0, dW_xh, dW_hh, db = rnn_backward(dh, x, h0, h, W_xh, W_hh)"
 TRUNCATED = "dW_xh, dW_hh, db = rnn_backward_truncated(dh, x, h0, h, W_xh, W_hh, k)"
@@ -254,13 +255,13 @@ QUESTIONS = (
                         da=lambda s: s.dh_t * (1 - np.tanh(s.x_t @ s.W_xh.T + s.h_prev @ s.W_hh.T) ** 2))),
             Mistake("B08", SQUARE + "the gradient of which unit goes back to which unit of h_prev?",
                     _wrong_step(dh_prev=lambda s: s.da @ s.W_hh.T)),
-            Mistake("B10", "dh_prev went through the tanh, dx_t did not. What do both come from?",
+            Mistake("B10", "Your dx_t has not been through the tanh. Does x_t act before it or after it?",
                     _wrong_step(dx_t=lambda s: s.dh_t @ s.W_xh)),
             Mistake("B12", "dW_hh[i, j] pairs unit i after the step with unit j before it. Which is the row in yours?",
                     _wrong_step(dW_hh=lambda s: s.h_prev.T @ s.da)),
             Mistake("B13", "Your weight gradients are 1/N of the right ones: where does the average over the "
                     "batch belong, here or in the loss?", _wrong_step(end=_averaged)),
-            Mistake("B14", "Your db is 1/N of the right one, dW_xh is not. How do you join the samples in each?",
+            Mistake("B14", "Your db is 1/N of the right one: an average. How do the samples of a batch come together in it?",
                     _wrong_step(db=lambda s: s.da.mean(0))),
             Mistake("B15", "Your db is one number, repeated. Which axis of dL/da is the batch?",
                     _wrong_step(db=lambda s: np.full(len(s.W_hh), s.da.sum()))),
@@ -277,9 +278,10 @@ QUESTIONS = (
                     _wrong_step(dW_hh=lambda s: s.da.T @ s.h_t)),
             Mistake("B09", "dW_xh must have the shape of W_xh. Which of its axes is H?",
                     _wrong_step(dW_xh=lambda s: s.x_t.T @ s.da)),
-            Mistake("B11", "dx_t went through the tanh, dh_prev did not. What do both come from?",
+            Mistake("B11", "Your dh_prev has not been through the tanh. Does h_prev act before it or after it?",
                     _wrong_step(dh_prev=lambda s: s.dh_t @ s.W_hh)),
-            Mistake("B19", "dx_t and dh_prev went through the tanh. Did what you make the weight gradients of?",
+            Mistake("B19", "What you make the weight gradients of has not been through the tanh. On which side of it do "
+                    "the weights act?",
                     _wrong_step(dW_xh=lambda s: s.dh_t.T @ s.x_t, dW_hh=lambda s: s.dh_t.T @ s.h_prev,
                                 db=lambda s: s.dh_t.sum(0))),
             Mistake("B20", "The slope of the tanh comes in twice. How many tanh lie between h_t and what went into it?",
@@ -324,7 +326,7 @@ QUESTIONS = (
             Mistake("T03", "Every step uses the same weights. What is left of step T-1 in dW_xh when your loop ends?",
                     _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t], dW_hh=lambda s: s.da.T @ s.h_prev,
                                 db=lambda s: s.da.sum(0))),
-            Mistake("T05", "dW_xh and dW_hh add up over the steps. Does db?", _wrong_loop(db=lambda s: s.da.sum(0))),
+            Mistake("T05", ONCE.format("db"), _wrong_loop(db=lambda s: s.da.sum(0))),
             Mistake("T06", "Which step knows the whole gradient of its state before any other does, the "
                     "first or the last?", _wrong_loop(steps=lambda s: range(s.T))),
             Mistake("T07", "Each step has its own tanh, with its own slope. Which state do you take it from at t = 0?",
@@ -390,13 +392,13 @@ QUESTIONS = (
                     _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_hh, s.dW_xh, s.db))),
             Mistake("T38", "dW_xh must have the shape of W_xh. Which of its axes is H?",
                     _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_xh.T, s.dW_hh, s.db))),
-            Mistake("T39", "Your db is 1/N of the right one, dW_xh is not. How do you join the samples in each?",
+            Mistake("T39", "Your db is 1/N of the right one: an average. How do the samples of a batch come together in it?",
                     _wrong_loop(db=lambda s: s.db + s.da.mean(0))),
             Mistake("T40", "Your db has an axis too many. What is the shape of b?",
                     _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_xh, s.dW_hh, s.db[None]))),
-            Mistake("T41", "dW_hh adds up over the steps. Does dW_xh?",
+            Mistake("T41", ONCE.format("dW_xh"),
                     _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t])),
-            Mistake("T42", "dW_xh adds up over the steps. Does dW_hh?",
+            Mistake("T42", ONCE.format("dW_hh"),
                     _wrong_loop(dW_hh=lambda s: s.da.T @ s.h_prev)),
             Mistake("T43", "Which state entered step 0: h[:, 0], or one that is older?",
                     _wrong_loop(h_prev=lambda s: s.h[:, max(s.t - 1, 0)])),
@@ -446,7 +448,7 @@ QUESTIONS = (
                     _wrong_head(db_y=lambda dy, h, W_hy: dy.sum(1))),
             Mistake("HB10", "Every h[:, t] made scores, not the last one alone. Which t have a gradient in your dh?",
                     _wrong_head(dh=lambda dy, h, W_hy: np.concatenate([0 * h[:, :-1], dy[:, -1:] @ W_hy], 1))),
-            Mistake("HB12", "Your db_y is an average over all (n, t), dW_hy is not. Which division is in dy already?",
+            Mistake("HB12", "Your db_y is an average over all (n, t). Which division is in dy already?",
                     _wrong_head(db_y=lambda dy, h, W_hy: dy.mean((0, 1)))),
             Mistake("HB13", "Your db_y is one number, repeated. Which axes of dy does b_y not have?",
                     _wrong_head(db_y=lambda dy, h, W_hy: np.full(len(W_hy), dy.sum()))),
@@ -577,7 +579,7 @@ QUESTIONS = (
             Mistake("K24", "Every step uses the same weights. What is left of step T-1 in dW_xh when your loop ends?",
                     _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t], dW_hh=lambda s: s.da.T @ s.h_prev,
                                 db=lambda s: s.da.sum(0))),
-            Mistake("K25", "dW_xh and dW_hh add up over the steps. Does db?", _wrong_loop(db=lambda s: s.da.sum(0))),
+            Mistake("K25", ONCE.format("db"), _wrong_loop(db=lambda s: s.da.sum(0))),
             Mistake("K26", "dW_hh[i, j] pairs unit i after a step with unit j before it. Which is the row in yours?",
                     _wrong_loop(dW_hh=lambda s: s.dW_hh + s.h_prev.T @ s.da)),
             Mistake("K27", "From h[:, t] to h[:, t-1] the gradient goes through two things, W_hh and one more. Which?",

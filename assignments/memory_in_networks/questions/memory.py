@@ -50,7 +50,7 @@ def _best(T: int) -> int:
 
 
 def _wrong(
-    reset: bool = False, cut: bool = False, late: bool = False, order: Callable[[list[int]], Any] = reversed,
+    cut: bool = False, late: bool = False, order: Callable[[list[int]], Any] = reversed,
     state: str = "after", bias: bool = True, start: str = "h0", last: bool = True, upstream: str = "last",
     overwrite: bool = False, mean: bool = False, short: bool = False, first_grad: str = "carry",
 ) -> Any:  # fmt: skip
@@ -67,8 +67,7 @@ def _wrong(
         full = np.empty((N, T + 1, len(b)))
         full[:, 0] = h0 if start == "h0" else 0.0
         for t in range(T):
-            a = x[:, t] @ W_xh.T + full[:, t] @ W_hh.T + (b if bias or t % k == k - 1 else 0)
-            full[:, t + 1] = np.tanh(a)
+            full[:, t + 1] = np.tanh(x[:, t] @ W_xh.T + full[:, t] @ W_hh.T + b)
         starts = list(range(0, T if last else T // k * k, k))
         dx, carry = np.zeros(x.shape), dh_last
         dW_xh, dW_hh, db = np.zeros(W_xh.shape), np.zeros(W_hh.shape), np.zeros(b.shape)
@@ -88,10 +87,8 @@ def _wrong(
                 da = carry * (1 - (after if state == "after" else before) ** 2)
                 dx[:, t] = da @ W_xh
                 carry = da @ W_hh
-                if overwrite:
-                    dW_xh, dW_hh, db = da.T @ x[:, t], da.T @ before, da.sum(0)
-                else:
-                    dW_xh, dW_hh, db = dW_xh + da.T @ x[:, t], dW_hh + da.T @ before, db + da.sum(0)
+                kept = 0.0 if overwrite else 1.0
+                dW_xh, dW_hh, db = kept * dW_xh + da.T @ x[:, t], kept * dW_hh + da.T @ before, kept * db + da.sum(0)
         if mean:
             dW_xh, dW_hh, db = dW_xh / N, dW_hh / N, db / N
         return dx, carry if first_grad == "carry" else np.zeros_like(carry), dW_xh, dW_hh, db
@@ -198,7 +195,8 @@ QUESTIONS = (
             Case("one step", N=3, T=1, D=4, H=5, k=2, costs=0.1, waive=("T = 1", "k > T")),
             Case("budget at T = 512", N=4, T=512, D=3, H=256, k=23, costs=0.1, budget=budget, draw=_long),
             Case("budget at T = 2048", N=4, T=2048, D=3, H=256, k=46, costs=0.25, budget=budget, draw=_long),
-            Case("budget at T = 4096", N=4, T=4096, D=3, H=256, k=66, costs=0.35, budget=budget, draw=_long, hidden=True),
+            Case("budget at T = 4096", N=4, T=4096, D=3, H=256, k=66, costs=0.35, budget=budget, draw=_long,
+                 hidden=True),
         ),
         mistakes=(
             Mistake("C01", "The state that was kept for a segment is the one before its first step. Which do you take?",
