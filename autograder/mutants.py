@@ -16,6 +16,7 @@ from typing import Any
 
 Step = tuple[str, int]  # a field of a node, and the place in it if it is a list, else -1
 Unit = ast.FunctionDef | ast.ClassDef
+NEAR = 2  # names before and after one, in the order of a function, that it is mistaken for
 
 OPERATORS: Mapping[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Add: (ast.Sub, ast.Mult),
@@ -261,10 +262,16 @@ def _variants(node: ast.AST, names: Sequence[tuple[str, ...]], path: tuple[Step,
             if isinstance(node, kind):
                 yield from rule(node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            alike = next((kind for kind in names if node.id in kind), ())
-            yield from (ast.Name(other, ast.Load()) for other in alike if other != node.id)
+            yield from (ast.Name(other, ast.Load()) for other in _neighbours(node.id, names))
         if path[-1] == ("slice", -1) or (path[-1][0] == "elts" and path[-2] == ("slice", -1)):
             yield from _moved(node)
+
+
+def _neighbours(name: str, names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The names of the same kind that come up shortly before and after a name: those it is mistaken for."""
+    alike = next((kind for kind in names if name in kind), (name,))
+    at = alike.index(name)
+    return alike[max(at - NEAR, 0) : at] + alike[at + 1 : at + 1 + NEAR]
 
 
 def _statements(node: ast.stmt) -> Iterator[ast.AST]:

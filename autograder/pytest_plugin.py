@@ -46,7 +46,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
     if inside(early_config.invocation_params.dir):
         raise pytest.UsageError("pytest would run files of the submission from in here; go to another folder")
-    # Before it knows the option, pytest takes a DIR that stands alone for a folder of tests and looks there for settings.
+    # Before it knows the option, pytest takes a DIR that stands alone for tests, and looks there for settings.
     if inside(early_config.inipath or early_config.rootpath):
         raise pytest.UsageError(f"the submission has settings for pytest, which are not obeyed; write "
                                 f"--submission={submission}, with an equals sign")  # fmt: skip

@@ -172,10 +172,10 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
     }
     files["checks/properties.py"] = _text(assignment.folder / "properties.py")
     own = assignment.folder / "student"
-    for path in sorted(own.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            text = _text(path).replace("{questions}", _question_table(assignment))
-            files[path.relative_to(own).as_posix()] = text
+    for file in sorted(own.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            text = _text(file).replace("{questions}", _question_table(assignment))
+            files[file.relative_to(own).as_posix()] = text
     result = {name: text.encode() for name, text in files.items()}
     result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
     refuse_leaks(splits, result)

@@ -112,8 +112,7 @@ class Runner:
         if module not in self._sources:
             return False
         try:
-            if False not in self._processes:
-                self._load(False)
+            self._ready(False, fresh=False)
             reply = self._send(False, {"op": "outline", "module": module}, Writer(), time.monotonic() + 5)
         except (Died, DeadlinePassed, WireError):
             self._drop(False)
@@ -149,17 +148,11 @@ class Runner:
             "op": "ask", "module": module, "calls": list(calls), "returns": list(returns), "layouts": dict(layouts),
             "inputs": {name: writer.value(value) for name, value in inputs.items()},
         }  # fmt: skip
-        loaded, waited = False, 0.0
-        if measure:
-            self._drop(torch)
+        loaded, waited = measure, 0.0
         try:
-            if torch not in self._processes:
-                begun = time.monotonic()
-                self._load(torch)
-                waited = time.monotonic() - begun
-                deadline += waited
+            waited = self._ready(torch, fresh=measure)
+            deadline += waited
             if measure:
-                loaded = True
                 return self._measure(torch, request, writer, deadline, lines=trace), waited
             if (torch, module) not in self._imported:
                 self._send(torch, {"op": "import", "module": module}, Writer(), deadline)
@@ -197,6 +190,16 @@ class Runner:
         traced, where = reply.content.get("traced"), clean(reply.content.get("where"), 200)
         peak = after[1] - before[0] if before and after else (traced if type(traced) is int and traced else None)
         return replace(answer, peak=peak, where=where)
+
+    def _ready(self, torch: bool, *, fresh: bool) -> float:
+        """See to it that there is a worker, a fresh one if asked for. Returns the seconds that it took to start."""
+        if fresh:
+            self._drop(torch)
+        if torch in self._processes:
+            return 0.0
+        begun = time.monotonic()
+        self._load(torch)
+        return time.monotonic() - begun
 
     def _load(self, torch: bool) -> None:
         self._processes[torch] = self.start(torch)

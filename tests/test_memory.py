@@ -5,6 +5,7 @@ The calls run in confined workers, as students' code does.
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 import time
@@ -18,7 +19,6 @@ from memnet.optional import checkpoint_schedule
 
 from autograder.bundle import BakedQuestion, Bundle
 from autograder.judge import Outcome, QuestionRun
-from autograder.question import Mistake
 from autograder.sandbox import SandboxRunner
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="submissions can be confined on Linux only")
@@ -150,19 +150,22 @@ def run(x, h, W_xh, W_hh, b):
         h = np.tanh(x[:, t] @ W_xh.T + h @ W_hh.T + b)
     return h
 
-def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
+def back(dh, x, h, weights, dx, sums):
     '''Halving, which needs log2(T) states alone.'''
-    if x.shape[1] == 1:
-        h = run(x, h0, W_xh, W_hh, b)
-        da = dh_last * (1 - h * h)
-        return (da @ W_xh)[:, None], da @ W_hh, da.T @ x[:, 0], da.T @ h0, da.sum(0)
-    half = x.shape[1] // 2
-    middle = run(x[:, :half], h0, W_xh, W_hh, b)
-    right, dh, *sums = rnn_backward_checkpointed(dh_last, x[:, half:], middle, W_xh, W_hh, b, k)
-    left, dh, *others = rnn_backward_checkpointed(dh, x[:, :half], h0, W_xh, W_hh, b, k)
-    for total, share in zip(sums, others):
+    T = x.shape[1]
+    if T > 1:
+        middle = run(x[:, : T // 2], h, *weights)
+        dh = back(dh, x[:, T // 2 :], middle, weights, dx[:, T // 2 :], sums)
+        return back(dh, x[:, : T // 2], h, weights, dx[:, : T // 2], sums)
+    da = dh * (1 - run(x, h, *weights) ** 2)
+    dx[:, 0] = da @ weights[0]
+    for total, share in zip(sums, (da.T @ x[:, 0], da.T @ h, da.sum(0))):
         total += share
-    return np.concatenate([left, right], axis=1), dh, *sums
+    return da @ weights[1]
+
+def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
+    dx, sums = np.zeros(x.shape), [np.zeros(W.shape) for W in (W_xh, W_hh, b)]
+    return dx, back(dh_last, x, h0, (W_xh, W_hh, b), dx, sums), *sums
 """
 
 RIGHT = {"list of states": LIST_AND_STEPS, "whole segments": WHOLE_SEGMENTS, "one array": ONE_ARRAY, "halves": HALVES}
@@ -174,7 +177,9 @@ def test_right_styles_are_within_budget(judged, solution, style):
     modules = {name: text.decode() for name, text in solution.items()} | {"memory_budget": RIGHT[style]}
     found = judged("rnn_backward_checkpointed", modules)
     assert {name: (o.verdict, o.text) for name, o in found.items() if o.verdict != "passed"} == {}
-    assert [o.comparisons[name].warning for o in found.values() for name in o.comparisons if o.comparisons[name].warning] == []
+    assert [
+        o.comparisons[name].warning for o in found.values() for name in o.comparisons if o.comparisons[name].warning
+    ] == []
     assert all(o.answer.peak < o.case.budget for o in found.values() if o.case.budget)
 
 
@@ -224,7 +229,9 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
 """
 
 
-def cheat(top: str = "", start: str = "kept = []", keep: str = "kept.append(h)", take: str = "before = kept.pop()") -> str:
+def cheat(
+    top: str = "", start: str = "kept = []", keep: str = "kept.append(h)", take: str = "before = kept.pop()"
+) -> str:
     return CHEAT.format(
         top=top, start=textwrap.indent(start, "    ").strip(), keep=textwrap.indent(keep, " " * 8).strip(),
         take=textwrap.indent(take, " " * 8).strip(),
@@ -259,7 +266,9 @@ CHEATS = {
         start="states = down(x, h0, W_xh, W_hh, b)", keep="pass", take="before = next(states)"),
     "bytes": cheat(keep="kept.append(h.tobytes())", take="before = np.frombuffer(kept.pop()).reshape(N, H)"),
     "Python numbers": cheat(keep="kept.append(h.tolist())", take="before = np.array(kept.pop())"),
-    "freed at the end": cheat(take="before = kept.pop()\nimport gc; gc.collect()" ),
+    "freed before it returns": cheat(start="kept = Kept()", top="import gc\nclass Kept(list):\n"
+        "    def pop(self):\n        last = super().pop()\n        if not self:\n            gc.collect()\n"
+        "        return last"),
     "an attribute of the function": cheat(start="kept = rnn_backward_checkpointed.kept = []"),
     "a tracer stopped": cheat(
         start="import sys, tracemalloc\ntracemalloc.stop()\nsys.settrace(None)\nkept = []"),
@@ -277,3 +286,331 @@ def test_storing_every_state_somewhere_is_over_budget(measured, how):
     assert all(outcome.comparisons[name].right for name in outcome.comparisons)
     assert outcome.verdict == "over_memory"
     assert f"the budget is {outcome.case.budget / MB:.1f} MB" in outcome.text
+
+
+@pytest.mark.slow
+def test_full_storage_is_four_times_over_and_float16_still_over(measured):
+    assert (full := measured(CHEATS["full storage"])).answer.peak > 4 * full.case.budget
+    half = cheat(
+        start="kept = np.empty((T, N, H), np.float16)", keep="kept[t] = h", take="before = kept[t].astype(float)"
+    )
+    outcome = measured(half)
+    assert outcome.verdict == "wrong"  # three digits are not enough
+    assert outcome.answer.peak > 1.2 * outcome.case.budget
+
+
+@pytest.mark.slow
+def test_memory_that_is_mapped_is_not_hidden(measured):
+    mapped = cheat(
+        top="import mmap", start="kept = np.frombuffer(mmap.mmap(-1, 8 * T * N * H)).reshape(T, N, H)",
+        keep="kept[t] = h", take="before = kept[t].copy()",
+    )  # fmt: skip
+    assert measured(mapped).verdict in ("over_memory", "forbidden", "crashed")
+
+
+FROM_ZERO = """
+import numpy as np
+
+def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
+    dx, sums, dh = np.zeros(x.shape), [np.zeros(W.shape) for W in (W_xh, W_hh, b)], dh_last
+    for t in reversed(range(x.shape[1])):
+        before = h0
+        for s in range(t):
+            before = np.tanh(x[:, s] @ W_xh.T + before @ W_hh.T + b)
+        h = np.tanh(x[:, t] @ W_xh.T + before @ W_hh.T + b)
+        da = dh * (1 - h * h)
+        dx[:, t], dh = da @ W_xh, da @ W_hh
+        for total, share in zip(sums, (da.T @ x[:, t], da.T @ before, da.sum(0))):
+            total += share
+    return dx, dh, *sums
+"""
+
+
+@pytest.mark.slow
+def test_recomputing_from_zero_is_right_while_time_lasts(measured):
+    assert measured(FROM_ZERO, "budget at T = 512").verdict == "passed"
+
+
+@pytest.mark.slow
+def test_feedback_says_how_the_peak_grew_and_where(judged):
+    cases = ("budget at T = 512", "budget at T = 2048")
+    found = judged("rnn_backward_checkpointed", {"memory_budget": CHEATS["a global"]}, *cases)
+    text = found[cases[1]].text
+    assert text.startswith("the call took 17.")
+    assert "with T = 512 it took 5." in text
+    assert "Most of it is held by memnet/memory_budget.py, line 12:" in text or "line 11:" in text
+
+
+# ---------------------------------------------------------------- G3: tasks
+
+TASK = """
+import numpy as np
+
+def memory_task_tokens(n, T, V, seed):
+    {tokens}
+
+def memory_task_label(tokens, V):
+    n, T = tokens.shape
+    a, m, z = tokens[:, 0], tokens[:, T // 2], tokens[:, -1]
+    {label}
+"""
+TOKENS = "return np.random.default_rng(seed).integers(0, V, (n, T))"
+MOD_SUM = "return (a + m + z) % V"
+
+GOOD_TASKS = {
+    "mod-sum": MOD_SUM,
+    "majority": "return ((2 * a >= V).astype(int) + (2 * m >= V) + (2 * z >= V) >= 2).astype(int)",
+    "select by middle": "return np.where(m % 2 == 0, a, z)",
+    "select by first": "return np.where(a % 2 == 0, m, z)",
+    "triple": "return a * V * V + m * V + z",
+    "comparison chain": "return 2 * (a < m) + (m < z)",
+}
+
+
+def task(label: str = MOD_SUM, tokens: str = TOKENS) -> dict[str, str]:
+    return {"memory_task": TASK.format(label=label, tokens=tokens)}
+
+
+@pytest.mark.parametrize("design", GOOD_TASKS)
+def test_legitimate_designs_are_accepted(judged, design):
+    for outcome in judged("memory_task", task(GOOD_TASKS[design])).values():
+        assert {name: c.findings for name, c in outcome.comparisons.items() if not c.right} == {}
+        assert outcome.verdict == "passed"
+
+
+UNIFORM = "np.random.default_rng(seed).integers(0, V, (n, T))"
+BAD_TASKS = {
+    "sum of all": (task("return tokens.sum(1) % V"), "position 1 changes 100% of the labels"),
+    "maximum of all": (task("return tokens.max(1)"), r"position 1 changes \d+% of the labels"),
+    "how many zeros": (task("return (tokens == 0).sum(1)"), r"position 1 changes \d\d% of the labels"),
+    "no middle": (task("return (a + z) % V"), "anywhere from 3 to 9 changes 0% of the labels"),
+    "no first": (task("return (m + z) % V"), "at position 0 changes 0% of the labels; at least 25%"),
+    "no last": (task("return (a + m) % V"), "at position 11 changes 0% of the labels; at least 25%"),
+    "only the first": (task("return a"), "at position 11 changes 0% of the labels"),
+    "middle decides rarely": (
+        task("return np.where((a == 0) & (z == 0), m, (a + z) % V)"), r"position 6 changes \d% of the labels; at least 25%"),
+    "all three are equal": (task("return ((a == m) & (m == z)).astype(int)"), r"position 0 changes \d+% of the labels"),
+    "nearly constant": (
+        task("return (a + m + z == 0).astype(int)"), r"one label stands in 9\d% of the sequences; at most 75%"),
+    "a constant": (task("return 0 * a"), "at position 0 changes 0% of the labels"),
+    "middle beside the first": (
+        task("return (a + tokens[:, 1] + z) % V"), "position 1 changes 100% of the labels; only the first, the last and "
+        "one position from 3 to 9 may matter"),
+    "two middles": (task("return (a + m + tokens[:, T // 2 - 1] + z) % V"), "position 6 changes 100% of the labels; only"),
+    "a neighbour of the last": (
+        task("return (a + m + z + tokens[:, -2]) % V"), "position 10 changes 100% of the labels; only"),
+    "middle that depends on the tokens": (
+        task("return (a + tokens[np.arange(n), T // 2 - tokens[:, 1] % 2] + z) % V"), r"position 1 changes \d\d% of"),
+    "other sequences": (task("return (a + m + z + a.mean() * 9).astype(int) % V"), "depends on other sequences"),
+    "rank in the batch": (task("return np.argsort(a + m + z)"), "depends on other sequences"),
+    "by chance": (
+        task("return np.random.default_rng().integers(0, V, n)"), "gave different labels: is there chance in it"),
+    "kept from call to call": (
+        task("memory_task_label.n = getattr(memory_task_label, 'n', 0) + 1\n    return (a + m + z + memory_task_label.n) % V"),
+        "gave different labels: is there chance in it, or something kept"),
+    "float labels": (task("return ((a + m + z) % V) / V"), "did not return an int array"),
+    "labels in a column": (task("return ((a + m + z) % V)[:, None]"), "did not return an int array of shape"),
+    "tokens by chance": (
+        task(tokens="return np.random.default_rng().integers(0, V, (n, T))"), "same seed gave different tokens"),
+    "one seed for all": (task(tokens="return np.random.default_rng(0).integers(0, V, (n, T))"), "two seeds gave the same"),
+    "a token of its own": (
+        task(tokens=f"t = {UNIFORM}\n    t[:, 0] = 0\n    return t"), "token 1 never stands at position 0"),
+    "one row repeated": (task(tokens=f"return np.tile({UNIFORM}[:1], (n, 1))"), "never stands at position 0"),
+    "tokens from 1 on": (task(tokens=f"return {UNIFORM} + 1"), "tokens go from 1 to 4; expected 0 to V-1 = 3"),
+    "turned array": (task(tokens=f"return {UNIFORM}.T"), r"int array of shape \(n, T\) = \(3000, 12\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("design", BAD_TASKS)
+def test_bad_designs_are_refused_and_told_why(judged, design):
+    sources, says = BAD_TASKS[design]
+    outcome = judged("memory_task", sources)["twelve tokens"]
+    assert outcome.verdict == "wrong", outcome.text
+    findings = [text for comparison in outcome.comparisons.values() for text in comparison.findings]
+    assert any(re.search(says, text) for text in findings), findings
+
+
+@pytest.mark.slow
+def test_slow_labels_are_named_as_such(judged):
+    (outcome, *_) = judged("memory_task", task("import time\n    time.sleep(99)\n    return a")).values()
+    assert outcome.verdict == "timed_out"
+    assert "10 seconds" in outcome.text
+
+
+# ---------------------------------------------------------------- G4: weights
+
+LATCH = """
+import numpy as np
+
+def latch_weights():
+    return {weights}
+"""
+GOOD_LATCHES = {
+    "one unit": "np.array([[3., -3, 0]]), np.array([[6.]]), np.zeros(1), np.array([[1.], [-1]]), np.zeros(2)",
+    "integers": "np.array([[3, -3, 0]]), np.array([[6]]), np.zeros(1, int), np.array([[1], [-1]]), np.zeros(2, int)",
+    "two units": "np.array([[2., -2, 0], [-2, 2, 0]]), 5 * np.eye(2), np.zeros(2), np.eye(2), np.zeros(2)",
+    "three that share": "np.array([[1., -1, 0]] * 3), np.full((3, 3), 2.), np.zeros(3), "
+    "np.array([[1.] * 3, [-1] * 3]), np.ones(2)",
+    "a small bias": "np.array([[3., -3, 0]]), np.array([[6.]]), np.array([.1]), np.array([[1.], [-1]]), np.zeros(2)",
+}
+BAD_LATCHES = {
+    "pushed over": ("np.array([[3., -3, 0]]), np.array([[2.]]), np.zeros(1), np.array([[1.], [-1]]), np.zeros(2)",
+                    "after 2 tokens the scores name the first token in"),
+    "fades": ("np.array([[.01, -.01, 0]]), np.array([[.9]]), np.zeros(1), np.array([[1.], [-1]]), np.zeros(2)",
+              "after 50 tokens the scores name the first token in"),
+    "one class": ("np.array([[3., -3, 0]]), np.array([[6.]]), np.zeros(1), np.array([[0.], [0]]), np.ones(2)",
+                  "after 2 tokens the scores name the first token in 0.0%"),
+    "other class": ("np.array([[3., -3, 0]]), np.array([[6.]]), np.zeros(1), np.array([[-1.], [1]]), np.zeros(2)",
+                    "after 200 tokens the scores name the first token in 0.0%"),
+    "nan": ("np.full((1, 3), np.nan), np.array([[6.]]), np.zeros(1), np.array([[1.], [-1]]), np.zeros(2)",
+            "W_xh is not an array of finite numbers"),
+    "turned round": ("np.array([[3.], [-3], [0]]), np.array([[6.]]), np.zeros(1), np.array([[1.], [-1]]), np.zeros(2)",
+                     "W_xh has shape (3, 1)"),
+    "too wide": ("np.ones((600, 3)), np.eye(600), np.zeros(600), np.ones((2, 600)), np.zeros(2)",
+                 "one H from 1 to 512"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("weights", GOOD_LATCHES)
+def test_good_latches_hold(judged, weights):
+    found = judged("latch_weights", {"memory_task": LATCH.format(weights=GOOD_LATCHES[weights])})
+    assert {o.verdict for o in found.values()} == {"passed"}, [o.comparisons for o in found.values()]
+
+
+@pytest.mark.parametrize("weights", BAD_LATCHES)
+def test_bad_latches_are_refused(judged, weights):
+    source, says = BAD_LATCHES[weights]
+    for outcome in judged("latch_weights", {"memory_task": LATCH.format(weights=source)}).values():
+        assert outcome.verdict == "wrong"
+        assert any(says in text for c in outcome.comparisons.values() for text in c.findings)
+
+
+# ---------------------------------------------------------------- schedules
+
+T, SLOTS, FEWEST = 50, 3, 180
+STORE, ADVANCE, BACK, RESTORE, FREE = range(5)
+
+
+@pytest.fixture
+def carried_out(assignment):
+    """What is said of one schedule for T = 50 and three slots."""
+
+    def run(actions: Any) -> tuple[str, str]:
+        found = assignment.properties["checkpoint_schedule"]({"actions_0": actions}, {"T_0": T, "slots_0": SLOTS})
+        assert set(found) == {"valid", "optimal"}
+        return found["valid"], found["optimal"]
+
+    return run
+
+
+def spaced(*kept: int) -> np.ndarray:
+    """Every step back from the nearest of some stored states."""
+    actions = [row for t in kept for row in (([(ADVANCE, t)] if t else []) + [(STORE, t)])]
+    for t in reversed(range(T)):
+        near = max(s for s in kept if s <= t)
+        actions += [(RESTORE, near), *([(ADVANCE, t)] if t > near else []), (BACK, t)]
+    return np.array(actions)
+
+
+def test_the_fewest_steps_are_counted_as_all_schedules_say(assignment):
+    for steps in range(1, 201):
+        for slots in range(1, 13):
+            found = assignment.properties["checkpoint_schedule"](
+                {"actions_0": checkpoint_schedule(steps, slots)}, {"T_0": steps, "slots_0": slots}
+            )
+            assert found == {"valid": "", "optimal": ""}
+
+
+def test_equal_distances_are_partly_right(carried_out):
+    valid, optimal = carried_out(spaced(0, 18, 32))
+    assert (valid, optimal) == ("", "")
+
+
+def test_more_than_twice_the_fewest_steps_is_not_right(carried_out):
+    for found in carried_out(spaced(0)):
+        assert found == (
+            f"checkpoint_schedule(50, 3) runs {50 * 49 // 2} steps, more than twice as many as needed, which is {FEWEST}"
+        )
+
+
+BEST = checkpoint_schedule(T, SLOTS)
+BAD_SCHEDULES = {
+    "too many slots": (spaced(0, 10, 20, 30), "action 6, store s[30]: s[0], s[10], s[20] are stored, and with slots = 3"),
+    "forwards": (
+        [(STORE, 0), (BACK, 0), (ADVANCE, 1), (BACK, 1)], "action 1, go back through step 0: step 49 is the next to go back"),
+    "state not at hand": ([(STORE, 0), (BACK, 49)], "action 1, go back through step 49: the current state is s[0]"),
+    "restored without being stored": ([(ADVANCE, 3), (RESTORE, 0)], "action 1, restore s[0]: it is not stored; none is"),
+    "stores another state": ([(STORE, 4)], "action 0, store s[4]: the current state is s[0]"),
+    "runs backwards": ([(ADVANCE, 5), (ADVANCE, 4)], "action 1, advance to s[4]: the current state is s[5]"),
+    "runs beyond the end": ([(ADVANCE, 51)], "there are steps up to 49"),
+    "frees what is not there": ([(STORE, 0), (FREE, 3)], "action 1, free s[3]: it is not stored; s[0] is"),
+    "unknown code": ([(5, 0)], "action 0 is (5, 0); the codes are 0 to 4"),
+    "negative code": ([(-1, 0)], "action 0 is (-1, 0); the codes are 0 to 4"),
+    "stops early": (BEST[:-2], "have not gone back"),
+    "back twice": ([*BEST.tolist(), (BACK, 0)], "all steps have gone back"),
+    "floats": (BEST.astype(float), "an array of float64; expected an int array of shape (K, 2)"),
+    "bools": (BEST > 0, "an array of bool"),
+    "columns": (BEST.T, "expected (K, 2)"),
+    "three columns": (np.zeros((9, 3), int), "shape (9, 3); expected (K, 2)"),
+    "nothing": (np.zeros((0, 2), int), "after the last action the steps 49 to 0 have not gone back"),
+    "empty list": ([], "returned an array of float64"),
+    "ragged": ([(0, 0), (1,)], "no array"),
+    "None": (None, "returned of type NoneType"),
+    "text": ("store", "returned of type str"),
+    "millions": (np.zeros((3_000_000, 2), np.int8), "3000000 actions; "),
+    "a long list": ([(0, 0)] * 300_000, "300000 actions"),
+    "huge numbers": ([(2**70, 0)], "expected an int array"),
+    "largest integer": (np.array([(ADVANCE, 2**63 - 1)]), "advance to"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_SCHEDULES)
+def test_bad_schedules_are_told_where_they_go_wrong(carried_out, name):
+    actions, says = BAD_SCHEDULES[name]
+    valid, optimal = carried_out(actions)
+    assert says in valid
+    assert valid.startswith("checkpoint_schedule(50, 3)")
+    assert optimal == valid
+
+
+def test_lists_of_pairs_do_too(carried_out):
+    assert carried_out(BEST.tolist()) == ("", "")
+    assert carried_out(list(map(tuple, BEST.tolist()))) == ("", "")
+    assert carried_out(BEST.astype(np.uint8)) == ("", "")
+
+
+@pytest.mark.slow
+def test_searching_for_the_best_place_is_fast_enough(judged):
+    """A search for the best place at every step, as students write it, is in time."""
+    searching = """
+import numpy as np
+from functools import lru_cache
+
+@lru_cache(None)
+def cost(n, slots):
+    if n <= 1:
+        return 0, 0
+    if slots == 1:
+        return n * (n - 1) // 2, 0
+    return min((y + cost(n - y, slots - 1)[0] + cost(y, slots)[0], y) for y in range(1, n))
+
+def checkpoint_schedule(T, slots):
+    rows = [(0, 0)]
+    def back(lo, n, slots):
+        while n > 1:
+            y = cost(n, slots)[1] or n - 1
+            rows.append((1, lo + y))
+            if slots > 1:
+                rows.append((0, lo + y))
+                back(lo + y, n - y, slots - 1)
+                rows.append((4, lo + y))
+            else:
+                rows.append((2, lo + y))
+            rows.append((3, lo))
+            n = y
+        rows.append((2, lo))
+    back(0, T, slots)
+    return np.array(rows)
+"""
+    found = judged("checkpoint_schedule", {"optional": searching})
+    assert {name: o.verdict for name, o in found.items() if o.verdict != "passed"} == {}

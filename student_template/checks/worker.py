@@ -43,7 +43,7 @@ PRELOADED = (
 # Read by torch's optimisers and gradcheck inside functions.
 TORCH_PRELOADED = (
     "torch torch.nn torch.nn.functional torch.nn.utils.rnn torch.optim torch._dynamo "
-    "torch.fx.experimental.symbolic_shapes"
+    "torch.fx.experimental.symbolic_shapes torch.utils.serialization.config"
 ).split()
 # Left at the top of many a file, and of no use here: importing one gives an object that does nothing.
 STAND_INS = ("matplotlib", "matplotlib.pyplot", "seaborn", "tqdm", "tqdm.auto", "tqdm.notebook", "IPython",
