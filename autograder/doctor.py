@@ -357,8 +357,8 @@ def judge(controls: list[Control]) -> Verdict:
 ADVICE = {
     Verdict.SAFE: "submissions can be graded here",
     Verdict.ONE_LAYER_FEWER: "submissions can be graded here; what stands behind the first lock elsewhere is missing",
-    Verdict.REFUSE: "no submission is run here. Grade on Linux 3.17 or later (x86_64, aarch64), in WSL2 or in Docker "
-    "with its default profile",
+    Verdict.REFUSE: "no submission should be run here; see what fails above. Graders run on Linux 3.17 or later (x86_64, "
+    "aarch64), in WSL2, and in Docker with its default profile",
 }
 
 

@@ -80,6 +80,11 @@ class Split:
     stub: str
     full: str
 
+    @property
+    def empty(self) -> bool:
+        """Whether the solution is all there is: a module that had code, and whose stub has none."""
+        return len(ast.parse(self.stub).body) <= 1 < len(ast.parse(self.full).body)
+
 
 def split_solution(text: str, path: str) -> Split:
     """Cut the solution out: inside a function a `raise` takes its place. Raises AssignmentError for odd markers."""
@@ -159,6 +164,8 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
     splits = _splits(root / "reference" / assignment.package, root)
     files: dict[str, str] = {}
     for name, split in splits.items():
+        if split.empty:
+            continue  # the solution's own helpers, of which nothing is left
         path = f"reference/{assignment.package}/{name}.py"
         files[f"{assignment.package}/{name}.py"] = add_points(
             split.stub, path, asked_functions(assignment.questions, name)
@@ -270,7 +277,7 @@ def refuse_wrong_points(
     """The solution earns all points and the blank none. Raises AssignmentError naming the questions that are off."""
     package = assignment.package
     solution = {name: split.full.encode() for name, split in splits.items()}
-    blank = {name: files[f"{package}/{name}.py"] for name in splits}
+    blank = {name: files[f"{package}/{name}.py"] for name, split in splits.items() if not split.empty}
     runner = ProcessRunner(package, bundle.torch_modules)
     for what, sources in (("the solution", solution), ("the blank", blank)):
         runner.open(sources)

@@ -9,24 +9,7 @@ points.
 import numpy as np
 
 # BEGIN SOLUTION
-
-
-def _previous(first: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """The state that entered each step, (N, T, H): `first`, then all of `states` but the last."""
-    return np.concatenate([first[:, np.newaxis], states[:, :-1]], axis=1)
-
-
-def _weight_gradients(
-    da: np.ndarray, x: np.ndarray, h_prev: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(dW_xh, dW_hh, db) from da (N, T, G*H), for any cell with a = W_xh x_t + W_hh h_{t-1} + b.
-
-    Every sample and timestep uses the same weights, so their gradients add up. Side by side as N*T rows, that
-    sum is one matrix product.
-    """
-    N, T, _ = da.shape
-    da = da.reshape(N * T, -1)
-    return da.T @ x.reshape(N * T, -1), da.T @ h_prev.reshape(N * T, -1), da.sum(axis=0)
+from .shared import previous, weight_gradients
 
 
 def _back_through_time(
@@ -150,7 +133,7 @@ def rnn_backward(
     # BEGIN SOLUTION
     T = x.shape[1]
     da, dh0 = _back_through_time(dh, h, W_hh, k=T)  # one chunk: nothing is cut
-    return da @ W_xh, dh0, *_weight_gradients(da, x, _previous(h0, h))
+    return da @ W_xh, dh0, *weight_gradients(da, x, previous(h0, h))
     # END SOLUTION
 
 
@@ -270,5 +253,5 @@ def rnn_backward_truncated(
     """
     # BEGIN SOLUTION
     da, _ = _back_through_time(dh, h, W_hh, k)
-    return _weight_gradients(da, x, _previous(h0, h))
+    return weight_gradients(da, x, previous(h0, h))
     # END SOLUTION

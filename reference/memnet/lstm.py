@@ -9,7 +9,7 @@ points.
 import numpy as np
 
 # BEGIN SOLUTION
-from .bptt import _previous, _weight_gradients
+from .shared import previous, weight_gradients
 
 
 def _sigmoid(a: np.ndarray) -> np.ndarray:
@@ -281,13 +281,13 @@ def lstm_backward(
     """
     # BEGIN SOLUTION
     N, T, H = h.shape
-    c_prev = _previous(c0, c)
+    c_prev = previous(c0, c)
     da = np.empty((N, T, 4 * H))
     carry_h, carry_c = np.zeros((N, H)), dc_last
     for t in reversed(range(T)):
         da[:, t], carry_c = _cell_backward(dh[:, t] + carry_h, carry_c, c_prev[:, t], c[:, t], gates[:, t])
         carry_h = da[:, t] @ W_hh
-    return da @ W_xh, carry_h, carry_c, *_weight_gradients(da, x, _previous(h0, h))
+    return da @ W_xh, carry_h, carry_c, *weight_gradients(da, x, previous(h0, h))
     # END SOLUTION
 
 

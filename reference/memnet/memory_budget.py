@@ -8,7 +8,7 @@ points.
 import numpy as np
 
 # BEGIN SOLUTION
-from .bptt import _weight_gradients
+from .shared import weight_gradients
 
 
 def _states(
@@ -33,7 +33,7 @@ def _segment_backward(
     for t in reversed(range(len(da))):
         da[t] = carry * (1.0 - h[t + 1] ** 2)
         carry = da[t] @ W_hh
-    return (da @ W_xh).swapaxes(0, 1), carry, *_weight_gradients(da, x.swapaxes(0, 1), h[:-1])
+    return (da @ W_xh).swapaxes(0, 1), carry, *weight_gradients(da, x.swapaxes(0, 1), h[:-1])
 
 
 # END SOLUTION

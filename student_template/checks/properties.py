@@ -251,9 +251,10 @@ def _task_tokens(answers: Values, evidence: Values) -> str:
 
 
 def _task_labels(answers: Values, evidence: Values) -> str:
-    n, T = evidence["n"], evidence["T"]
-    for name, rows in (("label", n), ("label_again", n), ("label_turned", n), ("label_own", n), ("label_moved", n * T)):
-        label = answers[name]
+    n, part = evidence["n"], evidence["base"][:, 0] == 0
+    lengths = {"": n, "_again": n, "_turned": n, "_part": part.sum(), "_own": n, "_moved": n * evidence["T"]}
+    for name, rows in lengths.items():
+        label = answers["label" + name]
         if not isinstance(label, np.ndarray) or label.dtype.kind not in "iub" or label.shape != (rows,):
             return f"memory_task_label did not return an int array of shape (n,) = ({rows},)"
     label = answers["label"]
@@ -261,6 +262,8 @@ def _task_labels(answers: Values, evidence: Values) -> str:
         return "two calls with the same tokens gave different labels: is there chance in it, or something kept?"
     if not np.array_equal(label[::-1], answers["label_turned"]):
         return "turning the batch round does not turn the labels round: a label depends on other sequences"
+    if not np.array_equal(label[part], answers["label_part"]):
+        return "a part of the batch has other labels by itself: a label depends on other sequences"
     return ""
 
 

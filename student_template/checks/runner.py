@@ -186,9 +186,13 @@ class Runner:
         after = process.memory()
         reply = self._send(torch, {"op": "fetch"}, Writer(), deadline)
         answer = _answer(reply, request["returns"], request["inputs"])
+        end = process.memory()  # a value may be one that is computed when it is sent
         self._drop(torch)
         traced, where = reply.content.get("traced"), clean(reply.content.get("where"), 200)
-        peak = after[1] - before[0] if before and after else (traced if type(traced) is int and traced else None)
+        peak = traced if type(traced) is int and traced else None
+        if before and after and end:
+            sent = 3 * sum(array.nbytes for value in answer.values.values() for array in _arrays(value))
+            peak = max(after[1], end[1] - sent) - before[0]  # sending a value takes it three times
         return replace(answer, peak=peak, where=where)
 
     def _ready(self, torch: bool, *, fresh: bool) -> float:
@@ -222,6 +226,13 @@ class Runner:
         if process is not None:
             process.close()
             self._printed.append(process.output())
+
+
+def _arrays(value: Any) -> list[np.ndarray[Any, Any]]:
+    """The arrays in a value, and in lists and tuples of them."""
+    if isinstance(value, list | tuple):
+        return [array for item in value for array in _arrays(item)]
+    return [value] if isinstance(value, np.ndarray) else []
 
 
 def _answer(reply: Message, returns: Sequence[str], inputs: Collection[str]) -> Answer:

@@ -3,7 +3,7 @@
     python tests/benchmarks/lab_seeds.py [--seeds 20] [--first-seed 100] [--networks RNN LSTM]
 
 The story: the simple network names the last and the middle token and not the first, the LSTM names all three.
-Solved is an accuracy of 0.95 or more; not solved, for the first token of the simple network, at most 0.6.
+Solved is an accuracy of 0.9 or more; not solved, for the first token of the simple network, at most 0.6.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PARTS = {"first": 0, "middle": T // 2, "last": T - 1}
 
 def told(name: str, part: str, accuracy: float) -> bool:
     """Whether one run is as the story says."""
-    return accuracy <= 0.6 if (name, part) == ("RNN", "first") else accuracy >= 0.95
+    return accuracy <= 0.6 if (name, part) == ("RNN", "first") else accuracy >= 0.9
 
 
 def main() -> None:

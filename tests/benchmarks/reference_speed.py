@@ -3,7 +3,7 @@
     python tests/benchmarks/reference_speed.py [--seconds 1.0] [--sizes tiny small lab classroom wide long]
 
 Above 1 the reference is the faster one. The two sides take turns, so that both meet the same load of the machine,
-and the medians of their times are divided. Imports numpy, torch and the reference.
+and the medians of their processor times are divided. Imports numpy, torch and the reference.
 
 The reference has no float32 code of its own. Its arrays are allocated as float64, so given float32 arrays it
 computes partly in float32 and stores float64; the float32 rows say what that costs against torch in float32.
@@ -85,10 +85,10 @@ def torch_side(net: torch.nn.Module, x: np.ndarray, dh: np.ndarray) -> Run:
 
 
 def timed(run: Run) -> float:
-    """Seconds of one run."""
-    begun = time.perf_counter()
+    """Processor seconds of one run: other programs on the machine do not count."""
+    begun = time.process_time()
     run()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def agree(ours: Run, theirs: Run, dtype: type) -> None:

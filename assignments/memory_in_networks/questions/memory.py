@@ -130,8 +130,10 @@ def _task(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     moved = np.repeat(base[None], T, axis=0)
     for t in range(T):
         moved[t, :, t] = (base[:, t] + rng.integers(1, V, n)) % V
-    return {"base": base, "moved": moved.reshape(T * n, T), "turned": base[::-1].copy(), "n": n, "T": T, "V": V,
-            "seed": 11, "other_seed": 12}  # fmt: skip
+    return {
+        "base": base, "moved": moved.reshape(T * n, T), "turned": base[::-1].copy(), "part": base[base[:, 0] == 0],
+        "n": n, "T": T, "V": V, "seed": 11, "other_seed": 12,
+    }  # fmt: skip
 
 
 def _label(rule: Callable[[Array, Array, Array, int], Array], middle: Callable[[int], int] = lambda T: T // 2) -> Any:
@@ -175,6 +177,7 @@ TASK_CALLS = (
     "label = memory_task_label(base, V)",
     "label_again = memory_task_label(base, V)",
     "label_turned = memory_task_label(turned, V)",
+    "label_part = memory_task_label(part, V)",
     "label_moved = memory_task_label(moved, V)",
     "label_own = memory_task_label(tokens, V)",
 )
