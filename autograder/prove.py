@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import itertools
 import json
 import math
 import multiprocessing
@@ -51,9 +52,10 @@ class Amount:
     mutants: int | None  # of all together; None: all
     programs: int  # with several bugs, a question
     pairs: int  # of mutants that are known mistakes, in all
+    measured: bool = True  # whether right styles run the long cases whose memory is measured
 
 
-FULL, QUICK = Amount(None, 60, 400), Amount(150, 6, 20)
+FULL, QUICK = Amount(None, 60, 400), Amount(150, 6, 20, measured=False)
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def prove(
         prove_programs(assignment, chosen, answers, proof, amount.programs, step)
     with Bench(bundle, assignment.folder, jobs) as bench:
         right = reference(root / "reference" / assignment.package)
-        prove_packages(bench, right, styles or root / "tests", proof, step)
+        prove_packages(bench, right, styles or root / "tests", proof, amount, step)
         prove_mutants(bench, right, assignment, proof, amount, step)
     if proof.misnamed > WRONG_NAMES * proof.programs:
         proof.problems.append(f"{proof.misnamed} of {proof.programs} programs with several mistakes are misnamed")
@@ -436,9 +438,11 @@ class Bench:
             _Worker.runner.close()
             getattr(_Worker.runner, "shut_down", lambda: None)()
 
-    def judge(self, packages: Sequence[tuple[Sources, Sequence[str]]], brief: bool = False) -> Iterator[list[Judged]]:
-        """Each package on the questions that are named with it, in order."""
-        tasks = [(*package, brief) for package in packages]
+    def judge(
+        self, packages: Sequence[tuple[Sources, Sequence[str]]], *, measured: bool = True, brief: bool = False
+    ) -> Iterator[list[Judged]]:
+        """Each package on the questions that are named with it, in order; `measured` and `brief` as in `judge`."""
+        tasks = [(*package, measured, brief) for package in packages]
         if self._pool is None:
             yield from (_judge_package(*task) for task in tasks)
         elif tasks:
@@ -468,11 +472,12 @@ def _can_confine() -> bool:
     return True
 
 
-def _judge_package(sources: Sources, names: Sequence[str], brief: bool) -> list[Judged]:
+def _judge_package(sources: Sources, names: Sequence[str], measured: bool, brief: bool) -> list[Judged]:
     _Worker.runner.open(sources)
     try:
         wanted = [question for question in _Worker.bundle.questions if question.name in names]
-        return [judge(question, _Worker.runner, _Worker.properties, brief=brief)[0] for question in wanted]
+        found = (judge(q, _Worker.runner, _Worker.properties, measured=measured, brief=brief) for q in wanted)
+        return [judged for judged, _ in found]
     finally:
         _Worker.runner.close()
 
@@ -524,13 +529,16 @@ def _is_class(source: str, name: str) -> bool:
     return isinstance(mutants.units(source).get(name), ast.ClassDef)
 
 
-def prove_packages(bench: Bench, right: Mapping[str, str], tests: Path, proof: Proof, step: Step) -> None:
+def prove_packages(
+    bench: Bench, right: Mapping[str, str], tests: Path, proof: Proof, amount: Amount, step: Step
+) -> None:
     """The reference and every right style earn all, and only what computes in float32 is told so; the blank none."""
     names = list(proof.scores)
     styles = right_packages(tests, right, bench.questions.values())
     proof.styles = sorted(styles)
-    packages: dict[str, Sources] = {"the reference": {name: text.encode() for name, text in right.items()}, **styles}
-    for style, judged in zip(packages, bench.judge([(package, names) for package in packages.values()]), strict=True):
+    whole = [({name: text.encode() for name, text in right.items()}, names)]
+    others = bench.judge([(package, names) for package in styles.values()], measured=amount.measured)
+    for style, judged in zip(("the reference", *styles), itertools.chain(bench.judge(whole), others), strict=True):
         step(style)
         for found in judged:
             score = proof.scores[found.question]

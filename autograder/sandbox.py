@@ -31,7 +31,7 @@ ENVIRONMENT = {
     # One thread: workers must not start others, and answers should not depend on the machine.
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
     # Memory that is measured should be memory that was asked for.
-    "NUMPY_MADVISE_HUGEPAGE": "0", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536",
+    "NUMPY_MADVISE_HUGEPAGE": "0", "MALLOC_ARENA_MAX": "1",
     # np.empty that is read before it is written gives the same numbers on every run: 1.2e103, not some pointer.
     "MALLOC_PERTURB_": "170",
 }  # fmt: skip

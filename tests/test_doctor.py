@@ -80,7 +80,7 @@ def examined(program: str) -> list[str]:
         ("lockdown._filter = lambda *_: None", {"files", "network", "the judge", "new code", "kernel"}),
         ("lockdown._limit = lambda *_: None", {"memory", "processor"}),
         ("lockdown._drop_rights = lambda *_: None", {"rights"}),
-        ("lockdown.PR_SET_PDEATHSIG = lockdown.PR_SET_DUMPABLE", {"orphans"}),
+        ("lockdown.PR_SET_PDEATHSIG = 29", {"orphans"}),
         ("lockdown._landlock = lambda call: True", {"landlock"}),
         ("doctor._honest = lambda: 'clocks'", {"honest code"}),
     ],

@@ -118,7 +118,8 @@ def _wrong_gru_forward(token: Any = None, steps: Any = range, h_prev: Any = None
         v = SimpleNamespace(h=np.zeros((N, T, H)), h0=h0, h_t=start(h0) if start else h0)
         gates = np.zeros((N, T, 3 * H))
         for t in steps(T):
-            v.t, v.before = t, h_prev(v) if h_prev else v.h_t
+            v.t = t
+            v.before = h_prev(v) if h_prev else v.h_t
             v.h_t, gates[:, t] = step(token(x, t) if token else x[:, t], v.before, W_xh, W_hh, b_x, b_h)
             v.h[:, t] = store(v) if store else v.h_t
         return v.h, gates
@@ -519,7 +520,7 @@ QUESTIONS = (
             Mistake("Z10", "The slope of the sigmoid is missing at r and z.",
                     _wrong_gru_back(da_r=lambda v: v.dr, da_z=lambda v: v.dz)),
             Mistake("Z11", "Does the reset gate act on what comes from x?",
-                    _wrong_gru_back(da_x=lambda v: v.da_h)),
+                    _wrong_gru_back(da_x=lambda v: _side_by_side(v.da_r, v.da_z, v.da_n * v.r))),
             Mistake("Z12", "r multiplied one thing inside the candidate. Is that h_prev, or a product with it?",
                     _wrong_gru_back(dr=lambda v: v.da_n * v.h_prev)),
             Mistake("Z13", "In which order do the blocks r, z, n stand?",
