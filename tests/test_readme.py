@@ -79,7 +79,8 @@ def test_every_command_line_stands_in_a_block_that_is_run() -> None:
     """Commands in running text are either run in a block too, or are what runs this test."""
     text = re.sub(r"```.*?```", "", README, flags=re.S)
     ran = " ".join(command for block in BLOCKS for command, _ in commands(block))
-    elsewhere = {"make test", "make bench"} | {"python -m checks", "python -m checks --watch"}  # in test_checker
+    elsewhere = {"make test", "make bench", "python -m checks", "python -m checks --watch"}  # test_checker
+    elsewhere |= {"autograder prove", "autograder prove --quick", "autograder mistakes", "autograder draft"}  # test_prove
     for command in re.findall(r"`((?:make|autograder|python|pytest) [^`]+)`", text):
         assert command in ran or command in elsewhere, command
 
