@@ -167,8 +167,7 @@ def bake(assignment: Assignment, progress: Callable[[str], None] = lambda name: 
 def public(bundle: Bundle) -> Bundle:
     """The bundle with its public cases alone: what students are given."""
     questions = tuple(
-        replace(question, cases=tuple(case for case in question.cases if not case.hidden))
-        for question in bundle.questions
+        replace(question, cases=tuple(case for case in question.cases if not case.hidden)) for question in bundle.questions
     )
     return bundles.decode(*bundles.encode(replace(bundle, public=True, questions=questions)))
 
@@ -388,9 +387,7 @@ def _tolerances(
             eps = EPS32 if array.dtype == np.float32 else EPS64
             sensitivity = max(scaled_error(np.asarray(other[leaf]), array) for other in others) / eps
             if not np.isfinite(array).all() or not sensitivity * eps <= FLOAT32_MOST:
-                raise DeclarationError(
-                    f"{leaf} is not finite, or jumps when an input moves by one unit in the last place"
-                )
+                raise DeclarationError(f"{leaf} is not finite, or jumps when an input moves by one unit in the last place")
             factor = 16 * (sensitivity + 1) + 2 * steps
             bounds[leaf] = (factor * eps, max(factor * eps, min(factor * EPS32, FLOAT32_MOST)))
     return bounds
@@ -452,11 +449,7 @@ def _holds(question: Question, case: BakedCase, compute: Compute, properties: Ma
         return False
 
 
-def _property(
-    question: Question, case: BakedCase, compute: Compute, properties: Mapping[str, Property]
-) -> Mapping[str, str]:
+def _property(question: Question, case: BakedCase, compute: Compute, properties: Mapping[str, Property]) -> Mapping[str, str]:
     calls = [parse_call(text) for text in case.calls or question.calls]
     found, _ = run_calls(calls, compute_lookup(question, compute), case.inputs, case.layouts)
-    return properties[case.verdict](
-        {name: plain(found[name]) for name in case.returns}, {**case.inputs, **case.evidence}
-    )
+    return properties[case.verdict]({name: plain(found[name]) for name in case.returns}, {**case.inputs, **case.evidence})

@@ -116,8 +116,7 @@ def encode(bundle: Bundle) -> tuple[bytes, bytes]:
     questions = []
     for question in bundle.questions:
         cases = [
-            {**vars(case), **{name: writer.value(getattr(case, name)) for name in _CASE_VALUES}}
-            for case in question.cases
+            {**vars(case), **{name: writer.value(getattr(case, name)) for name in _CASE_VALUES}} for case in question.cases
         ]
         questions.append({**vars(question), "cases": cases})
     message = {"format": FORMAT, **head, "parts": dict(bundle.parts), "questions": questions}
@@ -132,9 +131,7 @@ def decode(text: bytes, body: bytes) -> Bundle:
         message = parse_message(text, body, TRUSTED)
         content = message.content
         if content.get("format") != FORMAT:
-            raise BundleError(
-                f"it has format {content.get('format')}, and this grader reads format {FORMAT}; bake anew"
-            )
+            raise BundleError(f"it has format {content.get('format')}, and this grader reads format {FORMAT}; bake anew")
         questions = []
         for question in content["questions"]:
             cases = []

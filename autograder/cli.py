@@ -69,18 +69,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--assignment", type=Path, default=None, metavar="DIR",
                              help="the assignment's folder (default: the only one in assignments/)")  # fmt: skip
         if name == "release":
-            command.add_argument(
-                "--check", action="store_true", help="write nothing; list what is stale, exit 1 if any"
-            )
+            command.add_argument("--check", action="store_true", help="write nothing; list what is stale, exit 1 if any")
             command.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
         if name == "grade":
             command.add_argument("submissions", type=Path, help="a folder of folders or zips")
             command.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
             command.add_argument("--jobs", type=int, default=grading.default_jobs(), help="default: one a core")
         if name in ("grade", "bake"):
-            command.add_argument(
-                "--bundle", type=Path, default=None, metavar="FILE", help="default: build/NAME/bundle.npz"
-            )
+            command.add_argument("--bundle", type=Path, default=None, metavar="FILE", help="default: build/NAME/bundle.npz")
         if name == "grade":
             command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
     _add_proving(commands)
@@ -201,9 +197,7 @@ def _release(options: argparse.Namespace) -> int:
     if options.check:
         for line in stale:
             OUT.print(line, markup=False)
-        OUT.print(
-            f"{template}: {f'{len(stale)} stale; run autograder release' if stale else 'up to date'}", markup=False
-        )
+        OUT.print(f"{template}: {f'{len(stale)} stale; run autograder release' if stale else 'up to date'}", markup=False)
         return 1 if stale else 0
     write_file(bundle_path(assignment), bundles.to_bytes(baked))
     release.write_template(template, files)

@@ -129,9 +129,7 @@ def compare(setting: Setting, expected: Any, got: Any, bounds: tuple[float, floa
         return _compare_numbers(setting, wanted, given, isinstance(got, list | tuple), bounds)
 
 
-def _compare_numbers(
-    setting: Setting, wanted: Array, given: Array, is_list: bool, bounds: tuple[float, float]
-) -> Comparison:
+def _compare_numbers(setting: Setting, wanted: Array, given: Array, is_list: bool, bounds: tuple[float, float]) -> Comparison:
     error = scaled_error(given, wanted)
     warning = f"{setting.name} is a list; return an array" if is_list else ""
     if error <= bounds[0]:

@@ -179,9 +179,7 @@ def pending(folder: Path, journal: Journal, package: str) -> tuple[list[tuple[st
     return todo, [name for name, _ in entries]
 
 
-def grade(
-    todo: Sequence[tuple[str, Path]], setup: Setup, bundle: Bundle, jobs: int
-) -> Iterator[tuple[dict[str, Any], float]]:
+def grade(todo: Sequence[tuple[str, Path]], setup: Setup, bundle: Bundle, jobs: int) -> Iterator[tuple[dict[str, Any], float]]:
     """Grade submissions, yielding each record as it is known, with the seconds it took.
 
     If a judge's process dies, the submissions that were under way are tried again one by one, each alone; one that

@@ -95,9 +95,7 @@ class Journal:
         try:
             while line:
                 line = line[os.write(self._file, line) :]
-            with contextlib.suppress(
-                OSError
-            ):  # not every file system can; a record lost to a power cut is graded again
+            with contextlib.suppress(OSError):  # not every file system can; a record lost to a power cut is graded again
                 os.fsync(self._file)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -126,9 +124,7 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         os.close(self._file)
 
 

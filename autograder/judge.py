@@ -314,19 +314,15 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
         "possible": question.points,
         "optional": question.optional,
         "outputs": [
-            {"name": name, "earned": round(share * credit, 4), "possible": round(share, 4)}
-            for name, credit in credits.items()
+            {"name": name, "earned": round(share * credit, 4), "possible": round(share, 4)} for name, credit in credits.items()
         ],
         "cases": [
-            _case_report(question, outcome, everything if outcome.case.hidden else public, plain_fails)
-            for outcome in outcomes
+            _case_report(question, outcome, everything if outcome.case.hidden else public, plain_fails) for outcome in outcomes
         ],
     }
 
 
-def _case_report(
-    question: BakedQuestion, outcome: Outcome, named: Mapping[str, str], plain_fails: bool
-) -> dict[str, Any]:
+def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, str], plain_fails: bool) -> dict[str, Any]:
     case = outcome.case
     values = []
     for leaf, comparison in outcome.comparisons.items():

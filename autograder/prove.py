@@ -225,9 +225,7 @@ def judge(
     measured: run the cases whose memory is measured too, if all others are right; they are long. brief: no edge case
     where a plain one fails already, and little patience, for a program that is expected to fail.
     """
-    run = QuestionRun(
-        replace(question, seconds=min(question.seconds, PATIENCE)) if brief else question, runner, properties
-    )
+    run = QuestionRun(replace(question, seconds=min(question.seconds, PATIENCE)) if brief else question, runner, properties)
     plain = [case for case in question.cases if case.costs == 1.0 and not case.budget]
     edge = [case for case in question.cases if case.costs < 1.0 and not case.budget]
     long = [case for case in question.cases if case.budget and measured]
@@ -266,9 +264,7 @@ def judge(
 Answers = dict[str, dict[str, Answer]]  # mistake -> case -> what it gives
 
 
-def prove_mistakes(
-    assignment: Assignment, chosen: Sequence[BakedQuestion], proof: Proof, step: Step
-) -> dict[str, Answers]:
+def prove_mistakes(assignment: Assignment, chosen: Sequence[BakedQuestion], proof: Proof, step: Step) -> dict[str, Answers]:
     """Each declared mistake loses points, in public and in hidden, and is named by its own hint or by none."""
     declared = {question.name: question for question in assignment.questions}
     answers: dict[str, Answers] = {}
@@ -348,10 +344,7 @@ def _alike(question: BakedQuestion, leaf: str, name: str, planted: Iterable[str]
     """Whether one of the planted mistakes does to a value, in every plain case, what the named one does."""
     cases = [case for case in question.cases if case.costs == 1.0]
     return any(
-        all(
-            matches(case.mistakes.get(name, {}).get(leaf), case.mistakes.get(other, {}).get(leaf), 1e-6)
-            for case in cases
-        )
+        all(matches(case.mistakes.get(name, {}).get(leaf), case.mistakes.get(other, {}).get(leaf), 1e-6) for case in cases)
         for other in planted
     )
 
@@ -384,9 +377,7 @@ def _spoils(question: BakedQuestion, mistake: str, outputs: Sequence[str]) -> bo
     )  # fmt: skip
 
 
-def _added(
-    question: BakedQuestion, planted: Mapping[str, Mapping[str, Answer]], rng: random.Random
-) -> dict[str, Answer]:
+def _added(question: BakedQuestion, planted: Mapping[str, Mapping[str, Answer]], rng: random.Random) -> dict[str, Answer]:
     """What is right, plus each mistake's own error."""
     given = {}
     for case in (case for case in question.cases if not case.budget):
@@ -490,9 +481,7 @@ def reference(folder: Path) -> dict[str, str]:
     return {path.stem: split_solution(path.read_text("utf-8"), str(path)).full for path in sorted(folder.glob("*.py"))}
 
 
-def right_packages(
-    tests: Path, right: Mapping[str, str], questions: Iterable[Question | BakedQuestion]
-) -> dict[str, Sources]:
+def right_packages(tests: Path, right: Mapping[str, str], questions: Iterable[Question | BakedQuestion]) -> dict[str, Sources]:
     """Right programs by style: what each folder holds, over the reference.
 
     A folder is a style if it is in ``styles/``, or in ``submissions/`` and said there to earn everything. A style
@@ -529,9 +518,7 @@ def _is_class(source: str, name: str) -> bool:
     return isinstance(mutants.units(source).get(name), ast.ClassDef)
 
 
-def prove_packages(
-    bench: Bench, right: Mapping[str, str], tests: Path, proof: Proof, amount: Amount, step: Step
-) -> None:
+def prove_packages(bench: Bench, right: Mapping[str, str], tests: Path, proof: Proof, amount: Amount, step: Step) -> None:
     """The reference and every right style earn all, and only what computes in float32 is told so; the blank none."""
     names = list(proof.scores)
     styles = right_packages(tests, right, bench.questions.values())

@@ -167,9 +167,7 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
         if split.empty:
             continue  # the solution's own helpers, of which nothing is left
         path = f"reference/{assignment.package}/{name}.py"
-        files[f"{assignment.package}/{name}.py"] = add_points(
-            split.stub, path, asked_functions(assignment.questions, name)
-        )
+        files[f"{assignment.package}/{name}.py"] = add_points(split.stub, path, asked_functions(assignment.questions, name))
     engine = Path(__file__).parent
     files |= {f"checks/{name}.py": _text(engine / f"{name}.py") for name in CHECKS}
     files |= {
@@ -237,9 +235,7 @@ def bundles_agree(one: Any, other: Any) -> bool:
     if hasattr(one, "__dataclass_fields__") and type(one) is type(other):
         skipped = ("digest", "tolerances")  # made of the last digits
         return all(
-            bundles_agree(getattr(one, name), getattr(other, name))
-            for name in one.__dataclass_fields__
-            if name not in skipped
+            bundles_agree(getattr(one, name), getattr(other, name)) for name in one.__dataclass_fields__ if name not in skipped
         )
     return bool(one == other)
 

@@ -54,8 +54,7 @@ def feedback_page(record: Record, *, title: str, parts: Mapping[str, str]) -> st
         record=record,
         title=title,
         parts=[
-            (letter, name, [q for q in record["questions"] if q["number"].startswith(letter)])
-            for letter, name in parts.items()
+            (letter, name, [q for q in record["questions"] if q["number"].startswith(letter)]) for letter, name in parts.items()
         ],
         words=WORDS,
     )
@@ -94,8 +93,7 @@ def summary(records: Sequence[Record]) -> dict[str, Any]:
         "status": dict(Counter(record["status"] for record in records)),
         "totals": [totals[round(q * (len(totals) - 1))] for q in (0.0, 0.25, 0.5, 0.75, 1.0)] if totals else [],
         "questions": {
-            name: {"mean": sum(shares) / len(shares), "verdicts": dict(verdicts[name])}
-            for name, shares in questions.items()
+            name: {"mean": sum(shares) / len(shares), "verdicts": dict(verdicts[name])} for name, shares in questions.items()
         },
     }
 

@@ -171,9 +171,7 @@ class Runner:
             answer = self._lost[module]
         return answer, waited
 
-    def _measure(
-        self, torch: bool, request: Mapping[str, Any], writer: Writer, deadline: float, *, lines: bool
-    ) -> Answer:
+    def _measure(self, torch: bool, request: Mapping[str, Any], writer: Writer, deadline: float, *, lines: bool) -> Answer:
         """Hold, run, fetch; the memory is what the kernel says of the process before and after the run.
 
         Where no kernel is asked, on a student's own machine, it is what Python's own tracing says.

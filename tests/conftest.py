@@ -18,6 +18,18 @@ from autograder.bundle import Bundle
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = ROOT / "assignments" / "memory_in_networks"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+ALL_ATTACKS = os.environ.get("ATTACKS") == "all"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "attack: in the full run of the attacks alone (make attack)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not ALL_ATTACKS:
+        left_out = [item for item in items if item.get_closest_marker("attack")]
+        items[:] = [item for item in items if not item.get_closest_marker("attack")]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")

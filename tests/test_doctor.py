@@ -24,6 +24,10 @@ CONTROLS = ["lock", "files", "programs", "network", "the judge", "new code", "me
             "landlock", "orphans", "processor", "workers"]  # fmt: skip
 
 
+def full(*values: object) -> object:
+    return pytest.param(*values, marks=pytest.mark.attack)
+
+
 def consult(condition: str, *words: str) -> tuple[int, list[str]]:
     command = [sys.executable, "-c", "import sys; from autograder.cli import main; sys.exit(main())", "doctor"]
     start = [sys.executable, str(ROOT / "tests/attacks/conditions.py"), condition]
@@ -47,8 +51,8 @@ def test_here_a_line_a_control_and_one_for_all(run: Run) -> None:
 @pytest.mark.parametrize(
     ("condition", "code", "says", "verdict"),
     [
-        ("docker", 0, "holds   files        nothing is opened", "SAFE"),
-        ("docker-without-landlock", 0, "absent  landlock     this kernel has none", "SAFE with one layer fewer"),
+        full("docker", 0, "holds   files        nothing is opened", "SAFE"),
+        full("docker-without-landlock", 0, "absent  landlock     this kernel has none", "SAFE with one layer fewer"),
         ("no-landlock", 0, "absent  landlock     this kernel has none", "SAFE with one layer fewer"),
         ("no-seccomp", 3, "FAILS   lock         no seccomp filter here", "REFUSE"),
         ("root-without-rights", 3, "FAILS   lock         root can't become user 65534", "REFUSE"),
@@ -75,14 +79,14 @@ def examined(program: str) -> list[str]:
 @pytest.mark.parametrize(
     ("program", "fails"),
     [
-        ("pass", set()),
+        full("pass", set()),
         # Landlock and the limits stand behind the filter: files and new processes stay out even so.
         ("lockdown._filter = lambda *_: None", {"files", "network", "the judge", "new code", "kernel"}),
-        ("lockdown._limit = lambda *_: None", {"memory", "processor"}),
-        ("lockdown._drop_rights = lambda *_: None", {"rights"}),
-        ("lockdown.PR_SET_PDEATHSIG = 29", {"orphans"}),
-        ("lockdown._landlock = lambda call: True", {"landlock"}),
-        ("doctor._honest = lambda: 'clocks'", {"honest code"}),
+        full("lockdown._limit = lambda *_: None", {"memory", "processor"}),
+        full("lockdown._drop_rights = lambda *_: None", {"rights"}),
+        full("lockdown.PR_SET_PDEATHSIG = 29", {"orphans"}),
+        full("lockdown._landlock = lambda call: True", {"landlock"}),
+        full("doctor._honest = lambda: 'clocks'", {"honest code"}),
     ],
 )
 def test_each_control_fails_without_what_it_tries(program: str, fails: set[str]) -> None:

@@ -346,7 +346,8 @@ def test_feedback_says_how_the_peak_grew_and_where(judged):
     text = found[cases[1]].text
     assert re.fullmatch(
         r"the call took 1[78]\.\d MB of memory at its peak, and the budget is 6\.2 MB; "
-        r"with T = 512 it took [56]\.\d MB, with T = 2048 that\. Most of it is held by memnet/memory_budget\.py, line 1[01]: 1\d\.\d MB",
+        r"with T = 512 it took [56]\.\d MB, with T = 2048 that\. "
+        r"Most of it is held by memnet/memory_budget\.py, line 1[01]: 1\d\.\d MB",
         text,
     )
 

@@ -69,8 +69,7 @@ def test_bad_submissions(run: Run, bundle_file: Path, tmp_path: Path, path: str,
 
 
 def test_it_will_not_start_inside_a_submission(run: Run, bundle_file: Path, submission: Path, tmp_path: Path) -> None:
-    code, text = grade(run, bundle_file, Path(), cwd=submission / "memnet")
-    assert code != 0
+    assert grade(run, bundle_file, Path(), cwd=submission / "memnet")[0] != 0
     # `python -m` puts the folder on its path, and pytest obeys the settings of where it is started: too early for us.
     (tmp_path / "trapped").unlink(missing_ok=True)
     for name in ("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml"):

@@ -177,7 +177,8 @@ def test_assembling_again_gives_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("sample", STYLES)
 def test_right_styles_hold_nothing_of_the_reference(sample):
     own = {path.name for path in (ROOT / "tests/submissions" / sample / "memnet").glob("*.py")}
-    assert {path.name for path in (ROOT / "reference/memnet").glob("*.py")} - own == {"__init__.py", "optional.py"}
+    others = {path.name for path in (ROOT / "reference/memnet").glob("*.py")} - own
+    assert others == {"__init__.py", *(f"{name}.py" for key in ("stubs", "remove") for name in SAMPLES[sample][key])}
     assert SAMPLES[sample]["stubs"] == ["optional"]
 
 

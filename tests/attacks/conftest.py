@@ -1,8 +1,7 @@
-"""What the attack tests share. `make attack` runs all of them, `make test` those that are not marked `attack`."""
+"""What the attack tests share."""
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,20 +14,6 @@ from autograder.bundle import Bundle
 from autograder.judge import Property
 
 from . import harness
-
-ALL = os.environ.get("ATTACKS") == "all"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "attack: in the full run of the attacks alone (make attack)")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if ALL:
-        return
-    left_out = [item for item in items if item.get_closest_marker("attack")]
-    items[:] = [item for item in items if not item.get_closest_marker("attack")]
-    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def check(style, name, inputs, expected):
         STYLES[style](mine, right)
 
 
-for (name, case), arrays in CASES.items():
+for (name, _), arrays in CASES.items():
     for style in STYLES:
         try:
             check(style, name, arrays["inputs"], arrays["expected"])

@@ -13,8 +13,8 @@ from autograder.bundle import Bundle
 from autograder.judge import Property
 from autograder.sandbox import ConfinedProcess, SandboxRunner
 
+from ..conftest import ALL_ATTACKS
 from . import harness
-from .conftest import ALL
 
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 
@@ -104,7 +104,7 @@ def test_its_zygote_starts_only_when_it_is_asked(
         torch_questions = replace(baked, questions=tuple(q for q in baked.questions if q.torch))
         harness.run_ours({"simple_rnn": stub}, own, torch_questions, properties)
         assert set(own._zygotes) == {False}
-        if ALL:
+        if ALL_ATTACKS:
             record = harness.run_ours({"simple_rnn": solution["simple_rnn"]}, own, torch_questions, properties).record
             assert {q["verdict"] for q in record["questions"]} == {"passed"}
             assert set(own._zygotes) == {False, True}

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import grade as grading
 from autograder import reports
 from autograder.bundle import Bundle
 from autograder.compare import leaves
