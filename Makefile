@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test release bench lint clean
+.PHONY: demo test prove release bench lint attack fuzz clean
 
 demo: .venv
 	$(BIN)/autograder release
@@ -25,6 +25,22 @@ lint: .venv
 	$(BIN)/ruff format --check autograder
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# All mutants of the reference, all right styles, a thousand programs with several mistakes: some minutes.
+prove: .venv
+	$(BIN)/autograder prove
+
+# Every attack, unprotected, protected, and with only the layer off that stops it: five minutes at the most.
+attack: .venv
+	ATTACKS=all $(BIN)/python -m pytest tests/attacks tests/test_lockdown.py tests/test_sandbox.py tests/test_doctor.py
+
+# A million inputs to what reads bytes of a submission. Needs the extra `fuzz`.
+fuzz: .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	cd build && ../$(BIN)/python ../tests/fuzz/wire.py -runs=400000
+	cd build && ../$(BIN)/python ../tests/fuzz/reply.py -runs=250000
+	cd build && ../$(BIN)/python ../tests/fuzz/intake.py -runs=200000
+	cd build && ../$(BIN)/python ../tests/fuzz/text.py -runs=150000
 
 release: .venv
 	$(BIN)/autograder release

@@ -511,7 +511,7 @@ class _LineWatch:
         if now > self.peak + 65536:  # a line's share is looked up as the peak rises, not at every line
             self.peak = now
             (file_name, line), size = max(self.net.items(), key=lambda item: item[1])
-            self.where = f"{file_name}, line {line}: {size / 2**20:.1f} MB"
+            self.where = f"{file_name}, line {line}: {min(size, now) / 2**20:.1f} MB"
         self.last = (frame.f_code.co_filename, frame.f_lineno)
         return self._trace
 

@@ -57,14 +57,14 @@ def edit(folder: Path, module: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-NUMPY = ("order", "rnn", "bptt", "gradients", "lstm", "gru")
+NUMPY = ("order", "rnn", "bptt", "gradients", "lstm", "gru", "memory_budget", "memory_task", "optional", "shared")
 
 
 def test_blank(folder: Path) -> None:
     code, text = python(folder, "-m", "checks")
     assert code == 1
-    assert text.count("not written yet") == 23
-    assert "0 of 80 points by the public checks" in text
+    assert text.count("not written yet") == 33
+    assert "0 of 95 points by the public checks" in text
     assert "Traceback" not in text
 
 
@@ -78,7 +78,7 @@ def test_solution_without_torch(folder: Path, solution: Mapping[str, bytes], tmp
         "importlib.util.find_spec = lambda name, *a: None if name == 'torch' else real(name, *a)\n"
     )
     code, text = python(folder, "-m", "checks", env={"PYTHONPATH": str(hide)})
-    assert "76 of 80 points" in text
+    assert "105 of 95 points" in text
     assert text.count("needs torch, which is not installed") == 2
     assert code == 1
 
@@ -86,7 +86,7 @@ def test_solution_without_torch(folder: Path, solution: Mapping[str, bytes], tmp
 def test_solution_with_torch(folder: Path, solution: Mapping[str, bytes]) -> None:
     fill(folder, solution, *NUMPY, "simple_rnn")
     code, text = python(folder, "-m", "checks")
-    assert (code, "80 of 80 points" in text) == (0, True), text
+    assert (code, "109 of 95 points" in text) == (0, True), text
 
 
 @pytest.mark.parametrize("start", [("-m", "checks"), ("checks",), ("checks/__main__.py",)], ids=" ".join)
@@ -129,7 +129,7 @@ def test_damaged_folder(folder: Path) -> None:
 
 
 def test_feedback_like_a_teaching_assistants(folder: Path, solution: Mapping[str, bytes]) -> None:
-    fill(folder, solution, "rnn", "bptt")
+    fill(folder, solution, "rnn", "bptt", "shared")
     edit(folder, "rnn", "np.tanh(x_t @ W_xh.T + h_prev @ W_hh.T + b)", "np.tanh(x_t @ W_xh.T + h_prev @ W_hh + b)")
     code, text = python(folder, "-m", "checks", "rnn_step")
     assert code == 1
@@ -175,7 +175,7 @@ def test_pytest_runs_the_same_checks(folder: Path, solution: Mapping[str, bytes]
     edit(folder, "rnn", "W_hy.T + b_y", "W_hy.T")
     code, text = python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert code == 1
-    assert re.search(r"1 failed, 4 passed, 18 skipped", text), text
+    assert re.search(r"1 failed, 4 passed, 28 skipped", text), text
     assert "Hint (y): With h = 0 the scores should equal b_y" in text
 
 

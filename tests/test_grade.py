@@ -74,17 +74,17 @@ def test_grades(graded: Path) -> None:
     assert list(found["student-001"])[:4] == ["submission", "status", "total", "possible"]
     totals = {name: (row["status"], float(row["total"])) for name, row in found.items()}
     assert totals == {
-        "student-001": ("graded", 76.0),
+        "student-001": ("graded", 105.0),
         "student-002": ("graded", 0.0),
-        "student-003": ("graded", 71.0),
+        "student-003": ("graded", 100.0),
         "student-004": ("graded", 0.0),
-        "student-005": ("graded", 76.0),
-        "student-006": ("graded", 76.0),
+        "student-005": ("graded", 105.0),
+        "student-006": ("graded", 105.0),
         "student-007": ("unreadable", 0.0),
-        "Zoë O'Neil 佐藤": ("graded", 76.0),
+        "Zoë O'Neil 佐藤": ("graded", 105.0),
     }
     assert found["student-003"]["rnn_forward"] == "0"
-    assert {row["possible"] for row in found.values()} == {"80"}
+    assert {row["possible"] for row in found.values()} == {"95"}
 
 
 def test_a_record_and_a_page_each(graded: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_changed_submission_is_graded_again(
     write_package(here / "student-002", numpy_only)
     done = run("autograder", "grade", here, "--out", out, "--bundle", bundle_file)
     assert "7 of 8 submissions have their record already" in done.stderr
-    assert rows(out)["student-002"]["total"] == "76"
+    assert rows(out)["student-002"]["total"] == "105"
 
 
 def test_twenty_kills_change_nothing(

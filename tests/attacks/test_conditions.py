@@ -83,11 +83,10 @@ def test_every_attack_on_the_lock_is_refused_there_too(place: str, python: Path)
              if locked != "SIGSYS" and not ("docker" in place and "Error" in str(locked))}  # fmt: skip
     assert (passed, lived) == ({}, {})
     benign = json.loads(run(place, python, probe, "benign").stdout.splitlines()[-1])
-    wrong = {name: result for name, result in benign.items() if result is not True}
-    assert wrong == {}
+    assert {name: result for name, result in benign.items() if result is not True} == {}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", PLACES[:3])
 def test_grading_there(
     place: str, python: Path, shared: Path, open_bundle: Path, baked, solution: Mapping[str, bytes]
 ) -> None:

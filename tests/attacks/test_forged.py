@@ -143,8 +143,6 @@ FORGERIES = {
 
 
 def forger(line: str) -> str:
-    line = line.replace("import autograder", "autograder = get('autograder.worker') and sys.modules['autograder']; "
-                        "import_module = get\n    import_autograder") if False else line  # fmt: skip
     line = line.replace("import autograder.worker as w", "w = get('autograder.worker')")
     line = line.replace("import autograder.wire as w", "w = get('autograder.wire')")
     return f"{FORGER}\ndef answer(n, c):\n    {line}\ndef cheat(name, args):\n    takeover(answer)\n"
@@ -154,7 +152,7 @@ def forger(line: str) -> str:
 def step(baked: Bundle) -> Bundle:
     """One question with a short deadline."""
     (question,) = (question for question in baked.questions if question.name == "rnn_step")
-    return replace(baked, questions=(replace(question, seconds=1.0),))
+    return replace(baked, questions=(replace(question, seconds=0.6),))
 
 
 def outputs(bundle: Bundle) -> str:
@@ -246,11 +244,11 @@ def test_without_a_deadline_silence_lasts(
     runners: harness.Runners, step: Bundle, properties: Mapping[str, Property]
 ) -> None:
     longer = replace(step, questions=(replace(step.questions[0], seconds=3.0),))
-    source = forger("time.sleep(2)\n    os._exit(0)")
+    source = forger("time.sleep(1.5)\n    os._exit(0)")
     assert grade(source, runners, step, properties).record["questions"][0]["verdict"] == "timed_out"
     begun = time.monotonic()
     assert grade(source, runners, longer, properties).record["questions"][0]["verdict"] == "crashed"
-    assert time.monotonic() - begun > 2
+    assert time.monotonic() - begun > 1.5
 
 
 def test_without_cleaning_steering_characters_arrive(
@@ -331,7 +329,7 @@ class Shrinking(list):
 def test_an_odd_value_is_wrong_and_no_more(
     odd: str, runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property], solution: Mapping[str, bytes]
 ) -> None:
-    short = replace(baked, questions=tuple(replace(q, seconds=1.0) for q in baked.questions if not q.torch))
+    short = replace(baked, questions=tuple(replace(q, seconds=0.6) for q in baked.questions if not q.torch))
     with harness.outside() as where:
         source = harness.fill(f"{ODD_CODE}\ndef cheat(name, args):\n    return fit(name, {ODD[odd]})\n", where,
                               Path("none"), baked)  # fmt: skip

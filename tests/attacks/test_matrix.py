@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,8 @@ def test_without_the_lock_alone_it_succeeds_again(
 ) -> None:  # fmt: skip
     with harness.outside() as where:
         modules = sources(attack, where, open_bundle, baked, numpy_only)
-        assert succeeded(attack, harness.run_ours(modules, runners.unconfined, baked, properties, where))
+        few = replace(baked, questions=tuple(q for q in baked.questions if q.name in harness.PLAIN))
+        assert succeeded(attack, harness.run_ours(modules, runners.unconfined, few, properties, where))
 
 
 @pytest.mark.attack
@@ -83,9 +85,10 @@ def test_another_process_is_enough_for_the_others(
     numpy_only: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     """The layer that is said to stop it does so by itself: with the lock off it still gains nothing."""
+    few = replace(baked, questions=tuple(q for q in baked.questions if q.name in harness.PLAIN))
     with harness.outside() as where:
         modules = sources(attack, where, open_bundle, baked, numpy_only)
-        assert harness.run_ours(modules, runners.unconfined, baked, properties, where).points == 0
+        assert harness.run_ours(modules, runners.unconfined, few, properties, where).points == 0
 
 
 def test_the_plain_grader_grades(

@@ -224,6 +224,7 @@ def _tokens(kind: str = "half") -> Any:
 
 # ---------------------------------------------------------------- questions
 
+MEAN = "Your db is 1/N of the right one: an average. How do the samples of a batch come together in it?"
 ONCE = "Every step uses the same parameters. Is your {} a sum over the steps, or what the last turn of the loop left?"
 SQUARE = "W_hh is square, so shapes cannot tell. Try W_hh = [[0, 1], [0, 0]]: "
 BACKWARD = "dx, dh0, dW_xh, dW_hh, db = rnn_backward(dh, x, h0, h, W_xh, W_hh)"
@@ -261,7 +262,7 @@ QUESTIONS = (
                     _wrong_step(dW_hh=lambda s: s.h_prev.T @ s.da)),
             Mistake("B13", "Your weight gradients are 1/N of the right ones: where does the average over the "
                     "batch belong, here or in the loss?", _wrong_step(end=_averaged)),
-            Mistake("B14", "Your db is 1/N of the right one: an average. How do the samples of a batch come together in it?",
+            Mistake("B14", MEAN,
                     _wrong_step(db=lambda s: s.da.mean(0))),
             Mistake("B15", "Your db is one number, repeated. Which axis of dL/da is the batch?",
                     _wrong_step(db=lambda s: np.full(len(s.W_hh), s.da.sum()))),
@@ -280,8 +281,8 @@ QUESTIONS = (
                     _wrong_step(dW_xh=lambda s: s.x_t.T @ s.da)),
             Mistake("B11", "Your dh_prev has not been through the tanh. Does h_prev act before it or after it?",
                     _wrong_step(dh_prev=lambda s: s.dh_t @ s.W_hh)),
-            Mistake("B19", "What you make the weight gradients of has not been through the tanh. On which side of it do "
-                    "the weights act?",
+            Mistake("B19", "What you make the weight gradients of has not been through the tanh. On which side of it "
+                    "do the weights act?",
                     _wrong_step(dW_xh=lambda s: s.dh_t.T @ s.x_t, dW_hh=lambda s: s.dh_t.T @ s.h_prev,
                                 db=lambda s: s.dh_t.sum(0))),
             Mistake("B20", "The slope of the tanh comes in twice. How many tanh lie between h_t and what went into it?",
@@ -392,7 +393,7 @@ QUESTIONS = (
                     _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_hh, s.dW_xh, s.db))),
             Mistake("T38", "dW_xh must have the shape of W_xh. Which of its axes is H?",
                     _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_xh.T, s.dW_hh, s.db))),
-            Mistake("T39", "Your db is 1/N of the right one: an average. How do the samples of a batch come together in it?",
+            Mistake("T39", MEAN,
                     _wrong_loop(db=lambda s: s.db + s.da.mean(0))),
             Mistake("T40", "Your db has an axis too many. What is the shape of b?",
                     _wrong_loop(end=lambda s: (s.dx, s.first, s.dW_xh, s.dW_hh, s.db[None]))),

@@ -456,7 +456,7 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, T=8, D=4, H=5),
             Case("wide", N=4, T=6, D=2, H=7, hidden=True),
-            Case("in two chunks", N=3, T=12, D=4, H=5, draw=_sequence_variants, costs=0.5,
+            Case("in two chunks", N=2, T=10, D=3, H=4, draw=_sequence_variants, costs=0.5,
                  calls=("h, c, gates = lstm_forward(x_start, h0, c0, W_xh, W_hh, b)",
                         "h_rest, c_rest, gates_rest = lstm_forward(x_rest, h_middle, c_middle, W_xh, W_hh, b)"),
                  hint="Feeding the sequence in two chunks, with both states handed over as h0 and c0, should change "
@@ -468,7 +468,7 @@ QUESTIONS = (
                  calls=(FORWARD, "h_turned, c_turned, gates_turned = "
                                  "lstm_forward(x_turned, h0_turned, c0_turned, W_xh, W_hh, b)"),
                  hint="Samples of a batch should not mix: turning the batch round should turn the states round."),
-            Case("called twice", N=3, T=5, D=2, H=4, costs=0.25,
+            Case("called twice", N=2, T=3, D=5, H=4, costs=0.25,
                  calls=(FORWARD, "h_again, c_again, gates_again = lstm_forward(x, h0, c0, W_xh, W_hh, b)"),
                  hint="A second call with the same arrays gives another answer: what is kept between calls?"),
             Case("one step", N=3, T=1, D=4, H=5, waive=("T = 1",), costs=0.25,
@@ -782,5 +782,6 @@ QUESTIONS = oracles.inherit(
     QUESTIONS, "lstm_forward", "lstm_step", lambda step: _wrong_forward(step=step), leave="S29"
 )
 QUESTIONS = oracles.inherit(
-    QUESTIONS, "lstm_backward", "lstm_step_backward", lambda step: _wrong_backward(step=step), leave="X09 X19 X20 X33 X38"
-)
+    QUESTIONS, "lstm_backward", "lstm_step_backward", lambda step: _wrong_backward(step=step),
+    leave="X09 X19 X20 X33 X38",
+)  # fmt: skip

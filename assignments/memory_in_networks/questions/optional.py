@@ -438,6 +438,9 @@ def _zeros_in_a(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
 RZ = "r and z have changed places. Which of them stands in the first H rows?"
 OVER = "Your weight gradients are averages. Over the batch and the timesteps, are they averaged or added up?"
 
+# Zeros for h0, and h[:, -1] of an array that is still empty, are the same numbers.
+GRU_H0 = "Give h0 = ones: does your h[:, 0] change? What does step 0 take for the state before it: zeros, or h[:, -1]?"
+
 QUESTIONS = (
     Question(
         "gru_forward", number="O1", module="optional", points=1, minutes=15, gates="rzn", optional=True,
@@ -470,8 +473,8 @@ QUESTIONS = (
                     _wrong_gru_forward(n=lambda v: np.tanh(v.from_x[2] + v.from_h[2]))),
             Mistake("U07", "Change b_h alone: nothing moves. Where does it belong?",
                     _wrong_gru_forward(from_h=lambda v: np.split(v.h_prev @ v.W_hh.T, 3, axis=1))),
-            Mistake("GF1", "Give h0 = ones: does your h[:, 0] change?", _wrong_gru_forward(start=np.zeros_like)),
-            Mistake("GF2", "What is h[:, t-1] at t = 0? Python wraps round to the last slot.",
+            Mistake("GF1", GRU_H0, _wrong_gru_forward(start=np.zeros_like)),
+            Mistake("GF2", GRU_H0,
                     _wrong_gru_forward(h_prev=lambda v: v.h[:, v.t - 1])),
             Mistake("GF3", "Every step starts from h0 in yours. Which state enters step t?",
                     _wrong_gru_forward(h_prev=lambda v: v.h0)),
