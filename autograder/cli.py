@@ -359,4 +359,5 @@ def _proof_table(found: Any) -> None:
         counts = (score.mistakes, score.caught, score.named, score.mutants, killed, score.listed)
         sizes = (score.smallest, score.largest, score.largest32)
         table.add_row(score.name, *map(str, counts), *(f"{size:.2g}" for size in sizes))
-    OUT.print(table, width=max(OUT.width, 110), soft_wrap=False)
+    # Wider than a pipe is taken to be: a cut column would hide what the report is for.
+    Console(width=max(OUT.width, 110), highlight=False).print(table)

@@ -53,8 +53,8 @@ INSTEAD: Mapping[str, tuple[str, ...]] = {
     "norm": ("sum",),
     "concatenate": ("stack",),
     "stack": ("concatenate",),
-    "range": ("reversed",),
 }
+BUILT_IN = ("max", "min")
 
 
 @dataclass(frozen=True)
@@ -173,10 +173,8 @@ def _children(node: ast.AST) -> Iterator[tuple[Step, ast.AST]]:
 
 
 def _is_fixed(node: ast.AST, step: Step) -> bool:
-    """Docstrings, annotations, defaults, decorators and contexts say nothing that a run could show."""
-    if step[0] in ("annotation", "returns", "args", "decorator_list", "bases", "ctx", "op", "ops") and not isinstance(
-        node, ast.expr
-    ):
+    """Docstrings, annotations, parameters and decorators say nothing that a run could show."""
+    if step[0] in ("annotation", "returns", "args", "decorator_list", "bases") and not isinstance(node, ast.expr):
         return True
     if step[0] in ("annotation", "returns", "decorator_list", "bases"):
         return True
@@ -194,38 +192,14 @@ def _put(root: ast.AST, path: tuple[Step, ...], node: ast.AST) -> None:
 
 
 def _changed(statement: ast.stmt, path: tuple[Step, ...], node: ast.AST) -> ast.AST:
-    """The statement with the change in it. The path's last part is inside the statement."""
+    """The statement with the change in it."""
     if isinstance(node, ast.stmt):
         return node
-    inside: list[Step] = []
-    for step in reversed(path):
-        inside.insert(0, step)
-        if _at(statement, tuple(inside)) is not None and step[0] in statement._fields:
-            whole = copy.deepcopy(statement)
-            try:
-                _put(whole, tuple(inside), node)
-            except (AttributeError, IndexError, TypeError):
-                continue
-            if len(inside) == _depth(path):
-                return whole
-    return statement
-
-
-def _at(root: ast.AST, path: tuple[Step, ...]) -> ast.AST | None:
-    for name, index in path:
-        value = getattr(root, name, None)
-        if index >= 0:
-            value = value[index] if isinstance(value, list) and index < len(value) else None
-        if not isinstance(value, ast.AST):
-            return None
-        root = value
-    return root
-
-
-def _depth(path: tuple[Step, ...]) -> int:
-    """How many steps lie behind the last one that leads into a statement."""
-    last = max(index for index, (name, at) in enumerate(path) if name in ("body", "orelse") and at >= 0)
-    return len(path) - 1 - last
+    whole = copy.deepcopy(statement)
+    # What lies behind the last step that leads into a statement.
+    start = max(index for index, (name, at) in enumerate(path) if name in ("body", "orelse", "finalbody") and at >= 0)
+    _put(whole, path[start + 1 :], node)
+    return whole
 
 
 # ---------------------------------------------------------------- what a place may become
@@ -360,7 +334,7 @@ def _call(node: ast.Call) -> Iterator[ast.AST]:
     elif isinstance(node.func, ast.Name):
         yield from _loop_bounds(node)
         others = INSTEAD.get(node.func.id, ())
-        yield from (ast.Call(ast.Name(name), node.args, node.keywords) for name in others if name != "reversed")
+        yield from (ast.Call(ast.Name(name), node.args, node.keywords) for name in others if name in BUILT_IN)
 
 
 def _loop_bounds(node: ast.Call) -> Iterator[ast.AST]:

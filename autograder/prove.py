@@ -391,14 +391,21 @@ def _added(question: BakedQuestion, planted: Mapping[str, Mapping[str, Answer]],
 
 
 def _sum(right: Any, values: Sequence[Any]) -> Any:
-    """right + sum of (value - right); where a value has another shape, that value."""
-    if isinstance(right, list | tuple) and all(type(v) is type(right) and len(v) == len(right) for v in values):
+    """right + sum of (value - right); where a value is of another kind or shape, that value."""
+    strange = [value for value in values if not _addable(right, value)]
+    if strange:
+        return strange[0]
+    if isinstance(right, list | tuple):
         return [_sum(part, [value[index] for value in values]) for index, part in enumerate(right)]
+    return sum((value - right for value in values), right)
+
+
+def _addable(right: Any, value: Any) -> bool:
     if isinstance(right, np.ndarray):
-        strange = [v for v in values if not isinstance(v, np.ndarray) or v.shape != right.shape]
-    else:
-        strange = [v for v in values if not isinstance(right, float) or not isinstance(v, float)]
-    return strange[0] if strange else sum((value - right for value in values), right)
+        return isinstance(value, np.ndarray) and value.shape == right.shape
+    if isinstance(right, list | tuple):
+        return isinstance(value, list | tuple) and len(value) == len(right)
+    return isinstance(right, float) and isinstance(value, float)
 
 
 # ---------------------------------------------------------------- programs in workers

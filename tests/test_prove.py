@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,20 @@ import numpy as np
 import pytest
 
 from autograder import cli, mutants, prove, reports
-from autograder.bake import Assignment, AssignmentError, bake, load_assignment
+from autograder.bake import (
+    Assignment,
+    AssignmentError,
+    _moved,
+    bake,
+    bake_question,
+    blind_spots,
+    load_assignment,
+)
 from autograder.bundle import Bundle
 from autograder.judge import fingerprint
 from autograder.mutants import Mutant
 from autograder.question import Case, Mistake, Question
+from autograder.runner import Answer
 from autograder.wire import Opaque
 
 # ---------------------------------------------------------------- mutants
@@ -40,6 +50,7 @@ def asked(x: int, y, n: int = 3):
     return total
 
 
+@helper
 def own(y):
     return y[1:] if len(y) else -y
 
@@ -82,6 +93,8 @@ def changes(function: str, source: str = SOURCE) -> set[tuple[str, str]]:
         ("return a.sum(axis=1)", {"a", "a.sum()", "a.mean(axis=1)", "a.max(axis=1)", "b.sum(axis=1)",
                                   "a.sum(axis=2)", "a.sum(axis=0)"}),
         ("return f(a, b)", {"f(b, a)", "f(b, b)", "f(a, a)"}),
+        ("return max(a)", {"a", "min(a)", "max(b)"}),
+        ("return sum(a)", {"a", "max(a)", "sum(b)"}),
         ("return range(a)", {"a", "range(a - 1)", "range(1, a)", "reversed(range(a))", "range(b)"}),
     ],
 )  # fmt: skip
@@ -155,7 +168,7 @@ def test_mutants_are_put_together_unless_they_overlap() -> None:
 def test_what_a_function_uses_is_found_through_modules() -> None:
     sources = {"m": SOURCE, "other": OTHER}
     assert mutants.uses(sources, "m", "asked") == {("m", "asked"), ("m", "own"), ("other", "helper")}
-    assert mutants.uses(sources, "m", "Thing") == {("m", "Thing"), ("m", "own")}
+    assert mutants.uses(sources, "m", "Thing") == {("m", "Thing"), ("m", "own"), ("other", "helper")}
     assert mutants.uses(sources, "m", "nothing") == set()
     assert mutants.uses({"m": SOURCE}, "m", "asked") == {("m", "asked"), ("m", "own")}
 
@@ -185,6 +198,7 @@ QUESTIONS = (
             Mistake("minus", "Which sign?", lambda x, w: (-x * w, x @ w + 1)),
             Mistake("twice", "How often?", lambda x, w: (2 * x * w, 2 * (x @ w) + 2)),
             Mistake("bare", "What is added?", lambda x, w: (x * w, x @ w)),
+            Mistake("plus", "A sum, or a product?", lambda x, w: (x + w, x @ w + 1)),
         ),
     ),
 )
@@ -237,7 +251,7 @@ def test_what_holds_is_proven(toy: Callable[..., prove.Proof]) -> None:
     proof = toy(step=seen.append)
     assert proof.problems == []
     score = proof.scores["pair"]
-    assert (score.mistakes, score.caught, score.named) == (3, 3, 3)
+    assert (score.mistakes, score.caught, score.named) == (4, 4, 4)
     assert score.mutants == score.killed == proof.tried == proof.killed > 10
     assert (score.harmless, score.listed, proof.survivors) == (0, 0, [])
     assert proof.styles == ["loops", "wrapped"]
@@ -248,8 +262,94 @@ def test_what_holds_is_proven(toy: Callable[..., prove.Proof]) -> None:
     assert 0 <= score.largest < 0.2
     assert {"pair", "loops", "the reference", "m.pair", "m._sum"} <= set(seen)
     text = "\n".join(prove.lines(proof))
-    assert "3 mistakes: 3 caught in public and in hidden, 3 named by their own hint" in text
+    assert "4 mistakes: 4 caught in public and in hidden, 4 named by their own hint" in text
     assert "2 right styles: loops, wrapped" in text
+
+
+def test_mutants_that_are_known_mistakes_are_put_into_one_program(toy: Callable[..., prove.Proof]) -> None:
+    proof = toy(amount=prove.Amount(None, 0, 40))
+    assert proof.known >= 2  # without + 1, and x + w
+    assert 0 < proof.programs == proof.helped < 40
+    assert (proof.misnamed, proof.relatives, proof.problems) == (0, 0, [])
+    assert toy(amount=prove.Amount(None, 0, 0)).programs == 0
+
+
+def test_mistakes_are_joined_by_output_and_by_sum() -> None:
+    right, none = np.array([1.0, 2.0]), None
+    total = prove._sum(right, [np.array([2.0, 2.0]), np.array([1.0, 5.0])])
+    np.testing.assert_array_equal(total, [2.0, 5.0])
+    assert prove._sum(1.0, [2.0, 4.0]) == 5.0
+    assert prove._sum([1.0, 2.0], [[1.0, 3.0], [2.0, 2.0]]) == [2.0, 3.0]
+    assert prove._sum((1.0,), [(3.0,), (1.0,)]) == [3.0]
+    assert prove._sum(right, [right, none]) is None
+    odd = np.ones((2, 1))
+    assert prove._sum(right, [right, odd]) is odd
+    assert prove._sum(1.0, [2.0, odd]) is odd
+    assert prove._sum([1.0], [[2.0], odd]) is odd
+
+
+def test_programs_of_several_mistakes_spoil_what_they_are_made_of() -> None:
+    question = bake_question(
+        Question(
+            "f", "A1", "m", 1, 1, ("y, z = f(x)",), {"y": "N", "z": "N"}, lambda x: (x, x), inputs={"x": "N"},
+            cases=(Case("a", N=3), Case("b", N=4, hidden=True)),
+            mistakes=(Mistake("y", "?", lambda x: (-x, x)), Mistake("z", "?", lambda x: (x, -x))),
+        ), "seed", {},
+    )  # fmt: skip
+    answers = {
+        name: {case.name: Answer(values={**case.expected, name: -case.expected[name]}) for case in question.cases}
+        for name in "yz"
+    }
+    for seed in range(5):
+        given = prove._by_output(question, answers, random.Random(seed))
+        assert given is not None
+        for case in question.cases:
+            np.testing.assert_array_equal(given[case.name].values["y"], -case.expected["y"])
+            np.testing.assert_array_equal(given[case.name].values["z"], -case.expected["z"])
+    assert prove._by_output(question, {"y": answers["y"], "twin": answers["y"]}, random.Random(0)) is None
+    crashed = {**answers, "y": {"a": Answer("crashed"), "b": answers["y"]["b"]}}
+    given = prove._by_output(question, crashed, random.Random(0))
+    assert given is not None
+    assert (given["a"].verdict, given["b"].verdict) == ("crashed", "")
+    added = prove._added(question, crashed, random.Random(0))
+    assert (added["a"].verdict, added["b"].verdict) == ("crashed", "")
+
+
+@pytest.mark.parametrize(
+    ("named", "verdict", "earned", "counts", "problem"),
+    [
+        ((("y", "y"),), "wrong", 0.0, (1, 0, 0), ""),
+        ((("y", ""),), "wrong", 0.0, (0, 0, 0), ""),
+        ((("y", "same"),), "wrong", 0.0, (0, 1, 0), ""),  # does to y what was done to it
+        ((("y", "other"),), "wrong", 0.0, (0, 0, 1), ""),
+        ((("y", "y"), ("z", "other")), "wrong", 0.0, (1, 0, 1), ""),
+        ((), "wrong", 1.0, (0, 0, 0), "f: two (y, z) earn all points"),
+        ((), "grader_error", 0.0, (0, 0, 0), "f: two (y, z): the judge failed"),
+    ],
+)
+def test_names_are_held_against_what_was_planted(
+    named: tuple[tuple[str, str], ...], verdict: str, earned: float, counts: tuple[int, int, int], problem: str
+) -> None:
+    question = bake_question(
+        Question(
+            "f", "A1", "m", 1, 1, ("y, z = f(x)",), {"y": "N", "z": "N"}, lambda x: (x, x), inputs={"x": "N"},
+            cases=(Case("a", N=3), Case("b", N=4, hidden=True), Case("edge", N=2, costs=0.5)),
+            mistakes=(Mistake("y", "y?", lambda x: (-x, x)), Mistake("z", "z?", lambda x: (x, -x)),
+                      Mistake("same", "s?", lambda x: (-x, 2 * x)), Mistake("other", "o?", lambda x: (3 * x, 3 * x))),
+        ), "seed", {},
+    )  # fmt: skip
+    proof = prove.Proof({"f": prove.Score("f")})
+    judged = prove.Judged("f", verdict, earned, 1.0, named)
+    prove._count_program(proof, question, judged, ["y", "z"], "two")
+    assert (proof.helped, proof.relatives, proof.misnamed, proof.programs) == (*counts, 1)
+    assert proof.problems == ([problem] if problem else [])
+    assert len(proof.strangers) == counts[2]
+
+
+def test_too_many_wrong_names_are_a_problem(toy: Callable[..., prove.Proof], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "WRONG_NAMES", -1.0)
+    (problem,) = toy(amount=prove.Amount(0, 2, 0)).problems
+    assert problem.endswith("programs with several mistakes are misnamed")
 
 
 def test_mutants_are_judged_in_several_processes_alike(toy: Callable[..., prove.Proof]) -> None:
@@ -380,6 +480,80 @@ def bodies(path: Path) -> set[str]:
     return {"\n".join(map(ast.unparse, node.body)) for node in nodes if len(node.body) > 2}
 
 
+# ---------------------------------------------------------------- blind spots and tolerances
+
+SEEN = Question(
+    "f", "A1", "m", 1, 1, ("h, g = f(x, W, k)",), {"h": "N T H", "g": "N 4H"}, len, (Case("a"),),
+    inputs={"x": "N T D", "W": "H H", "mask": "bool N T", "k": "size"},
+)  # fmt: skip
+MIXED = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "inputs", "spots"),
+    [
+        ({"N": 2, "T": 8, "D": 4, "H": 5, "k": 3}, {}, set()),
+        ({"N": 3, "T": 8, "D": 4, "H": 5, "k": 3}, {}, {"N = k"}),
+        ({"N": 8, "T": 8, "D": 4, "H": 5}, {}, {"N = T"}),
+        ({"N": 2, "T": 8, "D": 4, "H": 2}, {}, {"T = 4H", "N = H"}),
+        ({"N": 1, "T": 1, "D": 4, "H": 5}, {}, {"N = 1", "T = 1"}),
+        ({"N": 2, "T": 9, "D": 4, "H": 5, "k": 3}, {}, {"T mod k = 0"}),
+        ({"N": 2, "T": 10, "D": 4, "H": 5, "k": 3}, {}, {"T mod k = 1"}),
+        ({"N": 2, "T": 3, "D": 4, "H": 5, "k": 7}, {}, {"k > T"}),
+        ({"N": 2, "T": 7, "D": 4, "H": 5, "k": 7}, {}, {"T = k", "T mod k = 0"}),
+        ({"N": 2, "D": 4}, {}, set()),  # axes that the case does not bind
+        ({"N": 3, "T": 8, "D": 4, "H": 5}, {"x_start": np.arange(48.0).reshape(3, 4, 4)}, {"D = T of x_start"}),
+        ({"N": 3, "T": 8, "D": 4, "H": 5}, {"x_start": np.arange(12.0).reshape(3, 1, 4)}, {"T of x_start = 1"}),
+        ({"N": 3, "T": 8, "D": 4, "H": 5}, {"x_start": np.arange(24.0).reshape(3, 2, 4), "x_other": 3}, set()),
+        ({"N": 3, "T": 8, "D": 4, "H": 5}, {"x": np.arange(24.0).reshape(3, 2, 4)}, set()),  # its axes are bound
+        ({}, {"h0": np.zeros(3)}, {"h0 = 0"}),
+        ({}, {"h0": np.zeros(1), "n": 0, "f": 0.0}, set()),
+        ({}, {"h0": np.array([0.0, 1.0])}, set()),
+        ({}, {"b": np.full(3, 2.0)}, {"b is constant"}),
+        ({}, {"b": np.array([1.0, 2.0, 2.0])}, set()),
+        ({}, {"mask": np.ones((2, 2), bool)}, {"mask is constant"}),
+        ({}, {"tokens": np.zeros(3, int)}, {"tokens is constant"}),
+        ({}, {"grads": [np.zeros(2), np.zeros(1)]}, {"grads = 0"}),
+        ({}, {"grads": [np.zeros(2), np.ones(1)]}, set()),
+        ({}, {"W": MIXED}, set()),
+        ({}, {"W": MIXED + MIXED.T}, {"W is symmetric"}),
+        ({}, {"W": np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 0.0]])}, set()),
+    ],
+)
+def test_what_a_case_cannot_tell_apart(sizes: dict[str, int], inputs: dict[str, Any], spots: set[str]) -> None:
+    found = blind_spots(SEEN, Case("a", **sizes), inputs)
+    assert set(found) == spots
+    assert all(len(why) > 20 for why in found.values())
+
+
+def test_inputs_are_moved_by_one_unit_in_the_last_place() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(200), rng.standard_normal(200).astype(np.float32)
+    given = {"x": x, "list": [y], "dict": {"z": x + 1}, "i": np.arange(3), "n": 7, "f": 0.5}
+    moved, again, other = _moved(given, 0), _moved(given, 0), _moved(given, 1)
+    for before, after in ((x, moved["x"]), (y, moved["list"][0]), (x + 1, moved["dict"]["z"])):
+        steps = (after - before) / np.spacing(np.minimum(np.abs(before), np.abs(after)))
+        assert after.dtype == before.dtype
+        assert set(np.round(steps)) == {-1.0, 1.0}
+    np.testing.assert_array_equal(moved["i"], np.arange(3))
+    assert (moved["n"], moved["f"]) == (7, 0.5)
+    np.testing.assert_array_equal(moved["x"], again["x"])
+    assert (moved["x"] != other["x"]).any()
+    np.testing.assert_array_equal(x, given["x"])
+
+
+@pytest.mark.parametrize(("N", "T", "low", "high"), [(4, 9, 36, 44), (1, 1, 26, 34)])
+def test_tolerance_is_what_right_programs_may_differ_by(N: int, T: int, low: float, high: float) -> None:
+    question = Question(
+        "f", "A1", "m", 1, 1, ("y = f(x)",), {"y": "N T"}, lambda x: x.copy(),
+        (Case("a", N=N, T=T, waive=("N = 1", "T = 1") if T == 1 else ()), Case("b", N=2, T=3, hidden=True)),
+        inputs={"x": "N T"},
+    )  # fmt: skip
+    at64, at32 = bake_question(question, "seed", {}).cases[0].tolerances["y"]
+    assert low <= at64 / np.finfo(np.float64).eps <= high  # 16 (1/2 to 1, and 1) and 2 sqrt(N T)
+    assert at32 == pytest.approx(at64 / np.finfo(np.float64).eps * np.finfo(np.float32).eps)
+
+
 # ---------------------------------------------------------------- fingerprints
 
 
@@ -401,7 +575,7 @@ def test_fingerprints_agree_to_six_digits() -> None:
      np.array([1, 1, 1, np.inf]), -np.ones(4), None, "text", "other text", Opaque("a generator"), np.ones(4) * 1j],
 )  # fmt: skip
 def test_fingerprints_tell_apart(other: Any) -> None:
-    others = [np.ones(4), 1.0, object()]
+    others = [np.ones(4), 1.0, object(), "a text", Opaque("a module"), "a \udc80"]
     assert fingerprint(other) not in {fingerprint(value) for value in others}
 
 
@@ -551,6 +725,7 @@ def test_prove_command(
     assert cli.main(["prove", "--quick"]) == code
     found = capsys.readouterr()
     assert ("NOT PROVEN: it does not" in found.err) is bool(problems)
+    assert all(word in found.out for word in ("question", "mistakes", "wrong from", "right to", "float32"))
     assert ("all of it holds" in found.out) is not problems
     assert cli.main(["prove", "--jobs", "0"]) == 2
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,23 @@ def _kill_marked(found: Outside) -> None:
                 os.kill(int(path.name), signal.SIGKILL)
         except OSError:
             continue
+
+
+def numpy_questions(bundle: Bundle) -> Bundle:
+    """What attacks are asked: without torch, whose zygote takes seconds, and without what is measured and large."""
+    chosen = (q for q in bundle.questions if not q.torch and not any(case.budget for case in q.cases))
+    return replace(bundle, questions=tuple(chosen))
+
+
+def exact(bundle: Bundle) -> Bundle:
+    """The questions with one right answer: where there are many, a right one that was shaken a little may still be one."""
+    questions = numpy_questions(bundle).questions
+    return replace(bundle, questions=tuple(q for q in questions if not q.cases[0].verdict))
+
+
+def few(bundle: Bundle) -> Bundle:
+    """The questions of the plain grader."""
+    return replace(bundle, questions=tuple(q for q in bundle.questions if q.name in PLAIN))
 
 
 # ---------------------------------------------------------------- submissions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,10 +58,12 @@ def test_with_everything_it_gains_nothing(
     attack: Attack, runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property], open_bundle: Path,
     numpy_only: Mapping[str, bytes],
 ) -> None:  # fmt: skip
+    asked = harness.exact(baked) if attack.stopped_by == "judge" else harness.numpy_questions(baked)
     with harness.outside() as where:
         modules = sources(attack, where, open_bundle, baked, numpy_only)
-        result = harness.run_ours(modules, runners.confined, baked, properties, where)
-    assert (result.points, result.record["status"], result.touched) == (0, "graded", [])
+        result = harness.run_ours(modules, runners.confined, asked, properties, where)
+    errors = [c["text"] for q in result.record["questions"] for c in q["cases"] if c["verdict"] == "grader_error"]
+    assert (result.points, result.record["status"], errors, result.touched) == (0, "graded", [], [])
     assert result.seconds < 60
 
 
@@ -74,8 +75,7 @@ def test_without_the_lock_alone_it_succeeds_again(
 ) -> None:  # fmt: skip
     with harness.outside() as where:
         modules = sources(attack, where, open_bundle, baked, numpy_only)
-        few = replace(baked, questions=tuple(q for q in baked.questions if q.name in harness.PLAIN))
-        assert succeeded(attack, harness.run_ours(modules, runners.unconfined, few, properties, where))
+        assert succeeded(attack, harness.run_ours(modules, runners.unconfined, harness.few(baked), properties, where))
 
 
 @pytest.mark.attack
@@ -85,10 +85,9 @@ def test_another_process_is_enough_for_the_others(
     numpy_only: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     """The layer that is said to stop it does so by itself: with the lock off it still gains nothing."""
-    few = replace(baked, questions=tuple(q for q in baked.questions if q.name in harness.PLAIN))
     with harness.outside() as where:
         modules = sources(attack, where, open_bundle, baked, numpy_only)
-        assert harness.run_ours(modules, runners.unconfined, few, properties, where).points == 0
+        assert harness.run_ours(modules, runners.unconfined, harness.few(baked), properties, where).points == 0
 
 
 def test_the_plain_grader_grades(
@@ -110,7 +109,7 @@ def test_the_plain_grader_grades(
 def best(
     runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property], numpy_only: Mapping[str, bytes]
 ) -> float:
-    return harness.run_ours(numpy_only, runners.confined, baked, properties).points
+    return harness.run_ours(numpy_only, runners.confined, harness.numpy_questions(baked), properties).points
 
 
 def test_every_attack_has_a_neighbour() -> None:
@@ -125,6 +124,6 @@ def test_a_permitted_neighbour_works(
 ) -> None:  # fmt: skip
     with harness.outside() as where:
         modules = harness.package(harness.fill(NEIGHBOURS[neighbour], where, open_bundle, baked), numpy_only)
-        result = harness.run_ours(modules, runners.confined, baked, properties, where)
+        result = harness.run_ours(modules, runners.confined, harness.numpy_questions(baked), properties, where)
     wrong = {q["name"]: q["cases"] for q in result.record["questions"] if q["verdict"] not in ("passed", "missing")}
     assert (result.points, wrong) == (best, {})
