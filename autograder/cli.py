@@ -18,13 +18,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from . import bundle as bundles
-from . import grade as grading
-from . import reports
-from .bake import AssignmentError, bake, load_assignment, source_hash
-from .bundle import Bundle, BundleError, write_file
-from .intake import IntakeError, file_stem, other_files, read_submission
-from .journal import Journal, JournalError
+from .authoring.bake import AssignmentError, bake, load_assignment, source_hash
+from .checks import bundle as bundles
+from .checks.bundle import Bundle, BundleError, write_file
+from .grading import grade as grading
+from .grading import reports
+from .grading.intake import IntakeError, file_stem, other_files, read_submission
+from .grading.journal import Journal, JournalError
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -185,7 +185,7 @@ def _bake(options: argparse.Namespace) -> int:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from . import release
+    from .authoring import release
 
     assignment = find_assignment(options.assignment)
     declared = load_assignment(assignment)
@@ -208,7 +208,7 @@ def _release(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from . import doctor
+    from .isolation import doctor
 
     controls, verdict = doctor.diagnose()
     for line in doctor.lines(controls, verdict):
@@ -290,7 +290,7 @@ def _closing_table(records: Sequence[reports.Record], graded: int, seconds: floa
 
 
 def _prove(options: argparse.Namespace) -> int:
-    from . import prove
+    from .authoring import prove
 
     declared = load_assignment(find_assignment(options.assignment))
     if options.jobs < 1:
@@ -334,7 +334,7 @@ def _mistakes(options: argparse.Namespace) -> int:
 
 
 def _draft(options: argparse.Namespace) -> int:
-    from . import prove
+    from .authoring import prove
 
     declared = load_assignment(find_assignment(options.assignment))
     asked = {question.name: question for question in declared.questions}

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from . import cli
-from . import grade as grading
-from .bake import AssignmentError, load_properties
-from .bundle import BakedCase, BakedQuestion, BundleError
-from .feedback import WORDS, explain
-from .intake import read_submission, visible
-from .judge import Outcome, Property, QuestionRun
-from .runner import Runner
-from .sandbox import SandboxRunner
+from .authoring.bake import AssignmentError, load_properties
+from .checks.bundle import BakedCase, BakedQuestion, BundleError
+from .checks.feedback import WORDS, explain
+from .checks.judge import Outcome, Property, QuestionRun
+from .checks.runner import Runner
+from .grading import grade as grading
+from .grading.intake import read_submission, visible
+from .isolation.sandbox import SandboxRunner
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

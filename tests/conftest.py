@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder import bundle as bundles
-from autograder import release
-from autograder.bake import Assignment, bake, load_assignment
-from autograder.bundle import Bundle
+from autograder.authoring import release
+from autograder.authoring.bake import Assignment, bake, load_assignment
+from autograder.checks import bundle as bundles
+from autograder.checks.bundle import Bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = ROOT / "assignments" / "memory_in_networks"

@@ -43,7 +43,7 @@ import numpy.fft
 import numpy.linalg
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from autograder import lockdown
+from autograder.isolation import lockdown
 
 Row = Callable[[], object]
 MACHINE = lockdown.MACHINES.get(os.uname().machine, (0, 0))

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import bundle as bundles
-from autograder.bake import (
+from autograder.authoring.bake import (
     AssignmentError,
     bake,
     bake_question,
@@ -21,8 +20,9 @@ from autograder.bake import (
     public,
     source_hash,
 )
-from autograder.bundle import BakedQuestion
-from autograder.question import Case, DeclarationError, Mistake, Question
+from autograder.checks import bundle as bundles
+from autograder.checks.bundle import BakedQuestion
+from autograder.checks.question import Case, DeclarationError, Mistake, Question
 
 SMALL, WIDE = Case("small", N=2, D=3), Case("wide", N=4, D=2, hidden=True)
 
@@ -269,7 +269,7 @@ questions = ["first"]
 A = "All"
 """
 FIRST = """
-from autograder.question import Case, Mistake, Question
+from autograder.checks.question import Case, Mistake, Question
 
 def question(name, number, **changed):
     return Question(**{**dict(

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import bundle as bundles
-from autograder.bake import bake_question, public
-from autograder.bundle import Bundle, BundleError
-from autograder.question import Case, Mistake, Question
+from autograder.authoring.bake import bake_question, public
+from autograder.checks import bundle as bundles
+from autograder.checks.bundle import Bundle, BundleError
+from autograder.checks.question import Case, Mistake, Question
 
 SCALE = Question(
     "scale", number="A1", module="m", points=2, minutes=5, calls=("y, parts = scale(x, k)",),

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder import release
-from autograder.bake import Assignment
+from autograder.authoring import release
+from autograder.authoring.bake import Assignment
 
 Words = tuple[str, ...]
 

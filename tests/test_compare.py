@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.compare import Comparison, Setting, as_array, compare, leaves, matches, scaled_error
-from autograder.question import parse_spec
-from autograder.wire import Opaque
+from autograder.checks.compare import Comparison, Setting, as_array, compare, leaves, matches, scaled_error
+from autograder.checks.question import parse_spec
+from autograder.checks.wire import Opaque
 
 BOUNDS = (1e-12, 1e-6)
 SIZES = {"N": 3, "T": 8, "D": 4, "H": 5}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder import doctor
-from autograder.doctor import Control, Verdict
+from autograder.isolation import doctor
+from autograder.isolation.doctor import Control, Verdict
 
 from .conftest import ROOT, Run
 
@@ -67,7 +67,7 @@ def test_elsewhere(condition: str, code: int, says: str, verdict: str) -> None:
 
 def examined(program: str) -> list[str]:
     """The controls that do not hold when a layer is taken out of the lock."""
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from autograder import doctor, lockdown; {program}; "
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from autograder.isolation import doctor, lockdown; {program}; "
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", start + "doctor.examine()"],
         capture_output=True, text=True, timeout=60, check=False,
@@ -121,7 +121,7 @@ def test_where_the_examination_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -
 def test_on_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
     known = os.uname()
     monkeypatch.setattr(os, "uname", lambda: os.uname_result((*known[:4], "riscv64")))
-    from autograder import lockdown
+    from autograder.isolation import lockdown
 
     lockdown.prepare.cache_clear()
     controls, verdict = doctor.diagnose()
@@ -131,7 +131,7 @@ def test_on_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_worker_no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograder import sandbox
+    from autograder.isolation import sandbox
 
     monkeypatch.setattr(sandbox, "ENVIRONMENT", {**sandbox.ENVIRONMENT, "PYTHONHOME": "/nowhere"})
     controls, verdict = doctor.diagnose()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from autograder.feedback import WORDS, explain, question_lines, telling_cases
-from autograder.judge import ORDER
+from autograder.checks.feedback import WORDS, explain, question_lines, telling_cases
+from autograder.checks.judge import ORDER
 
 
 def value(name: str, *findings: str, hint: str = "") -> dict[str, Any]:

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from autograder import intake
-from autograder.intake import (
+from autograder.grading import intake
+from autograder.grading.intake import (
     IntakeError,
     Submission,
     file_stem,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autograder.journal import NAME, Journal, JournalError
+from autograder.grading.journal import NAME, Journal, JournalError
 
 from .conftest import ROOT
 
@@ -176,7 +176,7 @@ def test_full_disk_is_named(tmp_path: Path) -> None:
 FILL = """
 import resource, sys
 from pathlib import Path
-from autograder.journal import Journal, JournalError
+from autograder.grading.journal import Journal, JournalError
 
 def within(room, step):
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.bake import bake_question
-from autograder.bundle import BakedCase, BakedQuestion
-from autograder.judge import ORDER, Outcome, QuestionRun, judge_question, owner
-from autograder.question import Case, Mistake, Question
-from autograder.runner import Answer, ProcessRunner
+from autograder.authoring.bake import bake_question
+from autograder.checks.bundle import BakedCase, BakedQuestion
+from autograder.checks.judge import ORDER, Outcome, QuestionRun, judge_question, owner
+from autograder.checks.question import Case, Mistake, Question
+from autograder.checks.runner import Answer, ProcessRunner
 
 TWICE_Y, TWICE_Z, MINUS = "Is y too large?", "Is z too large?", "Which sign?"
 

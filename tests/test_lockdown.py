@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from autograder import lockdown
+from autograder.isolation import lockdown
 
 HERE = Path(__file__).parent
 LINUX = sys.platform == "linux" and os.uname().machine in lockdown.MACHINES
@@ -308,7 +308,7 @@ import contextlib, ctypes, enum, errno, functools, mmap, os, signal, socket, str
 import dataclasses, typing
 sys.platform, sys.modules["resource"], ctypes.CDLL = {platform!r}, None, None
 sys.path.insert(0, {str(HERE.parent)!r})
-from autograder import lockdown
+from autograder.isolation import lockdown
 for attempt in (lockdown.prepare, lockdown.probe, lambda: lockdown.lock(lockdown.Limits(1, 1))):
     try:
         attempt()

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from memnet.optional import checkpoint_schedule
 
-from autograder.bundle import BakedQuestion, Bundle
-from autograder.judge import Outcome, QuestionRun
-from autograder.sandbox import SandboxRunner
+from autograder.checks.bundle import BakedQuestion, Bundle
+from autograder.checks.judge import Outcome, QuestionRun
+from autograder.isolation.sandbox import SandboxRunner
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="submissions can be confined on Linux only")
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import cli, mutants, prove, reports
-from autograder.bake import (
+from autograder import cli
+from autograder.authoring import mutants, prove
+from autograder.authoring.bake import (
     Assignment,
     AssignmentError,
     _moved,
@@ -23,12 +24,13 @@ from autograder.bake import (
     blind_spots,
     load_assignment,
 )
-from autograder.bundle import Bundle
-from autograder.judge import fingerprint
-from autograder.mutants import Mutant
-from autograder.question import Case, Mistake, Question
-from autograder.runner import Answer
-from autograder.wire import Opaque
+from autograder.authoring.mutants import Mutant
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import fingerprint
+from autograder.checks.question import Case, Mistake, Question
+from autograder.checks.runner import Answer
+from autograder.checks.wire import Opaque
+from autograder.grading import reports
 
 # ---------------------------------------------------------------- mutants
 
@@ -186,7 +188,7 @@ questions = ["first"]
 A = "One"
 """
 QUESTIONS = """
-from autograder.question import Case, Mistake, Question
+from autograder.checks.question import Case, Mistake, Question
 
 QUESTIONS = (
     Question(

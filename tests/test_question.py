@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.question import (
+from autograder.checks.question import (
     Call,
     Case,
     DeclarationError,

@@ -89,7 +89,7 @@ def test_the_tree_is_the_tree() -> None:
     block = re.search(r"## The tree\n\n```\n(.*?)```", README, re.S)
     assert block
     text = block.group(1)
-    modules = {path.stem for path in (ROOT / "autograder").glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in (ROOT / "autograder").rglob("*.py")} - {"__init__"}
     assert modules <= set(re.findall(r"\w+", text)), modules - set(re.findall(r"\w+", text))
     for name in re.findall(r"^(\w+)/", text, re.M):
         assert (ROOT / name).is_dir(), name

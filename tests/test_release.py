@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder import bundle as bundles
-from autograder import release
-from autograder.bake import Assignment, AssignmentError, bake, public
-from autograder.bundle import Bundle
-from autograder.judge import judge_question
-from autograder.runner import ProcessRunner
+from autograder.authoring import release
+from autograder.authoring.bake import Assignment, AssignmentError, bake, public
+from autograder.checks import bundle as bundles
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import judge_question
+from autograder.checks.runner import ProcessRunner
 
 from .conftest import ROOT, Run
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autograder.reports import feedback_page, grades_csv, record_json, spreadsheet_safe, summary
+from autograder.grading.reports import feedback_page, grades_csv, record_json, spreadsheet_safe, summary
 
 
 def case(

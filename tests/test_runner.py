@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.runner import OUTPUT_CAP, Answer, Process, ProcessRunner, clean
+from autograder.checks.runner import OUTPUT_CAP, Answer, Process, ProcessRunner, clean
 
 LONG = 60.0  # seconds that no honest call takes
 

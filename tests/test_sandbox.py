@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import bundle as bundles
-from autograder.bundle import Bundle
-from autograder.judge import judge_question
-from autograder.runner import Answer
-from autograder.sandbox import ConfinedProcess, SandboxRunner
+from autograder.checks import bundle as bundles
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import judge_question
+from autograder.checks.runner import Answer
+from autograder.isolation.sandbox import ConfinedProcess, SandboxRunner
 
 CALL = ("y = f(x)",)
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from autograder import bundle as bundles
-from autograder.bake import source_hash
+from autograder.authoring.bake import source_hash
+from autograder.checks import bundle as bundles
 from autograder.cli import bundle_path
-from autograder.intake import file_stem
+from autograder.grading.intake import file_stem
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = ROOT / "assignments/memory_in_networks"

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder.wire import (
+from autograder.checks.wire import (
     DESCRIBED,
     DTYPES,
     HEADER,

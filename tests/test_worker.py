@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.question import parse_call
-from autograder.runner import Answer, ProcessRunner
-from autograder.wire import Opaque
-from autograder.worker import describe_error, outline, plain, run_calls
+from autograder.checks.question import parse_call
+from autograder.checks.runner import Answer, ProcessRunner
+from autograder.checks.wire import Opaque
+from autograder.checks.worker import describe_error, outline, plain, run_calls
 
 from .conftest import ROOT
 
@@ -153,7 +153,7 @@ def test_module_that_fails_is_not_run_again(runner: ProcessRunner) -> None:
 FORBIDDEN = [
     ("import torch", "torch"), ("import torch.nn as nn", "torch"), ("from torch import nn", "torch"),
     ("import scipy.special", "scipy"), ("import subprocess", "subprocess"), ("import socket", "socket"),
-    ("import ctypes", "ctypes"), ("import autograder.bundle", "autograder"), ("import http.server", "http"),
+    ("import ctypes", "ctypes"), ("import autograder.checks.bundle", "autograder"), ("import http.server", "http"),
     ("def f(x):\n    import requests", "requests"), ("import tests", "tests"),
 ]  # fmt: skip
 forbidding = tabled([source for source, _ in FORBIDDEN])

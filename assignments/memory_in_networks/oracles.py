@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.question import Question
+from autograder.checks.question import Question
 
 Array = np.ndarray[Any, Any]
 

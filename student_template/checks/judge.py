@@ -108,7 +108,8 @@ class QuestionRun:
         if answer.verdict:
             return Outcome(case, answer.verdict, answer.text, answer.trace, answer=answer)
         try:
-            comparisons, owners = _judge_values(question, case, answer, self._properties)
+            with np.errstate(all="ignore"):  # a wrong value may be as large as it likes
+                comparisons, owners = _judge_values(question, case, answer, self._properties)
         except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
             return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
         verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"

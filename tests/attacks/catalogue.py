@@ -173,7 +173,8 @@ def cheat(name, args):
                 for inner in list(value.values()):
                     if isinstance(inner, dict) and "expected" in inner:
                         return fit(name, list(inner["expected"].values()))
-    for module in ("autograder.judge", "autograder.bundle", "autograder.compare", "reference.memnet", "assignments"):
+    for module in ("autograder.checks.judge", "autograder.checks.bundle", "autograder.checks.compare", "reference.memnet",
+                   "assignments"):
         assert module not in sys.modules
     return fit(name, zeros(name, args))
 ''', "own module")

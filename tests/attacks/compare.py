@@ -28,8 +28,8 @@ import nbformat
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from autograder.bake import bake, load_assignment, load_properties
-from autograder.bundle import Bundle, to_bytes
+from autograder.authoring.bake import bake, load_assignment, load_properties
+from autograder.checks.bundle import Bundle, to_bytes
 from tests.attacks import harness
 from tests.attacks.catalogue import ATTACKS, Attack, attack
 

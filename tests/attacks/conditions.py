@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from autograder import lockdown
+from autograder.isolation import lockdown
 
 COLUMN, ARCHITECTURE = lockdown.MACHINES.get(os.uname().machine, (0, 0))
 DOCKER_CAPABILITIES = 0xA80425FB

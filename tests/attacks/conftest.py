@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.bake import load_properties
-from autograder.bundle import Bundle
-from autograder.judge import Property
+from autograder.authoring.bake import load_properties
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import Property
 
 from . import harness
 

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from autograder import grade as grading
-from autograder.bundle import Bundle
-from autograder.intake import Submission
-from autograder.judge import Property
-from autograder.runner import ProcessRunner, Runner
-from autograder.sandbox import SandboxRunner
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import Property
+from autograder.checks.runner import ProcessRunner, Runner
+from autograder.grading import grade as grading
+from autograder.grading.intake import Submission
+from autograder.isolation.sandbox import SandboxRunner
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

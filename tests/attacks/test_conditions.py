@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import lockdown
+from autograder.isolation import lockdown
 
 from ..conftest import write_package
 from . import harness

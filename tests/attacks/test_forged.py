@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import reports, runner, wire
-from autograder.bundle import Bundle
-from autograder.judge import Property
+from autograder.checks import runner, wire
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import Property
+from autograder.grading import reports
 
 from . import harness
 from .catalogue import HEAD
@@ -133,18 +134,18 @@ FORGERIES = {
     "text of a million letters": 'say(n, ok=False, kind="raised", text="x" * 500_000, trace="y" * 500_000)',
     "text with markup": 'say(n, ok=False, kind="raised", text="<script>alert(1)</script>\\x1b]0;t\\x07\\u202e\\r", '
     'trace="</pre><script>alert(2)</script>")',
-    "a change of this server": 'import autograder.worker as w\n    w.Server._ask = lambda s, *a: {"ok": True, '
+    "a change of this server": 'import autograder.checks.worker as w\n    w.Server._ask = lambda s, *a: {"ok": True, '
     '"values": {"h_t": None}, "changed": []}\n    raise ValueError',
-    "a change of the wire": 'import autograder.wire as w\n    w.pack = lambda *a: b"mint"\n    '
-    'sys.modules["autograder.worker"].pack = w.pack\n    raise ValueError',
+    "a change of the wire": 'import autograder.checks.wire as w\n    w.pack = lambda *a: b"mint"\n    '
+    'sys.modules["autograder.checks.worker"].pack = w.pack\n    raise ValueError',
     "no answers from json": 'json.dumps = lambda *a, **k: "{}"\n    raise ValueError',
-    "no answers from struct": "sys.modules['autograder.worker'].os.write = lambda *a: 0\n    raise ValueError",
+    "no answers from struct": "sys.modules['autograder.checks.worker'].os.write = lambda *a: 0\n    raise ValueError",
 }  # fmt: skip
 
 
 def forger(line: str) -> str:
-    line = line.replace("import autograder.worker as w", "w = get('autograder.worker')")
-    line = line.replace("import autograder.wire as w", "w = get('autograder.wire')")
+    line = line.replace("import autograder.checks.worker as w", "w = get('autograder.checks.worker')")
+    line = line.replace("import autograder.checks.wire as w", "w = get('autograder.checks.wire')")
     return f"{FORGER}\ndef answer(n, c):\n    {line}\ndef cheat(name, args):\n    takeover(answer)\n"
 
 
@@ -256,8 +257,8 @@ def test_without_cleaning_steering_characters_arrive(
 ) -> None:
     line = FORGERIES["text with markup"]
     assert "\x1b" not in json.dumps(grade(forger(line), runners, step, properties).record, ensure_ascii=False)
-    from autograder import grade as grading
-    from autograder import judge
+    from autograder.checks import judge
+    from autograder.grading import grade as grading
 
     for module in (runner, judge, grading):
         monkeypatch.setattr(module, "clean", lambda text, most=0: text)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.bundle import Bundle
-from autograder.judge import Property
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import Property
 
 from . import harness
 from .catalogue import ATTACKS, Attack

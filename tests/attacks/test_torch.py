@@ -9,9 +9,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from autograder.bundle import Bundle
-from autograder.judge import Property
-from autograder.sandbox import ConfinedProcess, SandboxRunner
+from autograder.checks.bundle import Bundle
+from autograder.checks.judge import Property
+from autograder.isolation.sandbox import ConfinedProcess, SandboxRunner
 
 from ..conftest import ALL_ATTACKS
 from . import harness

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import reports
-from autograder.bundle import Bundle
-from autograder.compare import leaves
-from autograder.judge import Property, judge_question
-from autograder.question import parse_call
-from autograder.worker import plain, run_calls
+from autograder.checks.bundle import Bundle
+from autograder.checks.compare import leaves
+from autograder.checks.judge import Property, judge_question
+from autograder.checks.question import parse_call
+from autograder.checks.worker import plain, run_calls
+from autograder.grading import reports
 
 from ..conftest import Run, write_package
 from . import harness

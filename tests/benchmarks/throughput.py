@@ -24,8 +24,8 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
-from autograder import bundle as bundles
-from autograder.bundle import BakedCase, BakedQuestion, Bundle
+from autograder.checks import bundle as bundles
+from autograder.checks.bundle import BakedCase, BakedQuestion, Bundle
 from autograder.cli import find_assignment, ready_bundle
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["autograder", "zipfile"]):
-    from autograder import intake
+    from autograder.grading import intake
 
 from tests.fuzz.common import fuzz, steers
 

@@ -10,9 +10,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["autograder"]):
-    from autograder import judge, runner, wire
-    from autograder.bundle import BakedCase, BakedQuestion
-    from autograder.grade import judge_submission  # noqa: F401 - the whole engine is instrumented
+    from autograder.checks import judge, runner, wire
+    from autograder.checks.bundle import BakedCase, BakedQuestion
+    from autograder.grading.grade import judge_submission  # noqa: F401 - the whole engine is instrumented
 
 import numpy as np
 

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["autograder"]):
-    from autograder import intake, reports, runner
+    from autograder.checks import runner
+    from autograder.grading import intake, reports
 
 from tests.fuzz.common import fuzz, steers
 

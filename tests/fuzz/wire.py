@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["autograder", "json"]):
-    from autograder import wire
+    from autograder.checks import wire
 
 import numpy as np
 

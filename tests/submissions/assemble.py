@@ -29,7 +29,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.release import BEGIN, END, split_solution
+from autograder.authoring.release import BEGIN, END, split_solution
 
 SAMPLES = Path(__file__).resolve().parent
 REFERENCE = SAMPLES.parent.parent / "reference"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.bake import normal
-from autograder.question import Case, Mistake, Question
+from autograder.authoring.bake import normal
+from autograder.checks.question import Case, Mistake, Question
 
 from .. import oracles
 

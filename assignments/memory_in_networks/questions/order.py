@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.question import Case, Mistake, Question
+from autograder.checks.question import Case, Mistake, Question
 
 
 def _embedding(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:

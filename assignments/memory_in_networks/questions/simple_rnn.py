@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.bake import normal
-from autograder.question import Case, Mistake, Question
+from autograder.authoring.bake import normal
+from autograder.checks.question import Case, Mistake, Question
 
 Array = np.ndarray[Any, Any]
 BUILD = ("model = SimpleRNN(input_size, hidden_size, output_size)", "loaded = model.load_state_dict(weights)")

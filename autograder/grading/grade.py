@@ -19,14 +19,14 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
-from . import lockdown
-from .bake import load_properties
-from .bundle import BakedQuestion, Bundle, read
+from ..authoring.bake import load_properties
+from ..checks.bundle import BakedQuestion, Bundle, read
+from ..checks.judge import Property, QuestionRun
+from ..checks.runner import ProcessRunner, Runner, clean
+from ..isolation import lockdown
+from ..isolation.sandbox import SandboxError, SandboxRunner, die_with_parent
 from .intake import Submission, list_submissions, read_submission
 from .journal import Journal
-from .judge import Property, QuestionRun
-from .runner import ProcessRunner, Runner, clean
-from .sandbox import SandboxError, SandboxRunner, die_with_parent
 
 OUTPUT_SHOWN = 4000  # characters of what a submission printed that its record keeps
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from . import bundle as bundles
-from .bundle import BakedCase, BakedQuestion, Bundle
-from .compare import leaves, matches, scaled_error
-from .judge import Property, owner
-from .question import (
+from ..checks import bundle as bundles
+from ..checks.bundle import BakedCase, BakedQuestion, Bundle
+from ..checks.compare import leaves, matches, scaled_error
+from ..checks.judge import Property, owner
+from ..checks.question import (
     Case,
     Compute,
     DeclarationError,
@@ -33,7 +33,7 @@ from .question import (
     parse_spec,
     validate,
 )
-from .worker import plain, run_calls
+from ..checks.worker import plain, run_calls
 
 Inputs = dict[str, Any]
 EPS64, EPS32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
@@ -135,7 +135,8 @@ def _import(name: str, path: Path) -> ModuleType:
 
 def source_hash(folder: Path) -> str:
     """SHA-256 of what a bundle is baked from: the assignment's files, and the engine's that decide its contents."""
-    engine = [Path(__file__).with_name(f"{name}.py") for name in ("question", "bake", "bundle", "wire")]
+    checks = Path(__file__).resolve().parent.parent / "checks"
+    engine = [Path(__file__), *(checks / f"{name}.py" for name in ("question", "bundle", "wire"))]
     files = [folder / "assignment.toml", *sorted(folder.glob("*.py")), *sorted(folder.glob("questions/*.py")), *engine]
     digest = hashlib.sha256()
     for path in files:

@@ -327,7 +327,7 @@ def diagnose() -> tuple[list[Control], Verdict]:
         lockdown.prepare()
     except lockdown.CannotLock as error:
         return [_control("system", str(error), "")], Verdict.REFUSE
-    root, package = str(Path(__file__).resolve().parent.parent), __package__
+    root, package = str(Path(__file__).resolve().parents[2]), __package__
     program = f"import sys; sys.path.insert(0, {root!r}); from {package}.doctor import examine; examine()"
     try:
         done = subprocess.run(

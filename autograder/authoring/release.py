@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from . import bundle as bundles
+from ..checks import bundle as bundles
+from ..checks.bundle import Bundle, BundleError, write_file
+from ..checks.compare import scaled_error
+from ..checks.judge import judge_question
+from ..checks.question import Question, parse_call
+from ..checks.runner import ProcessRunner
 from .bake import Assignment, AssignmentError, public
-from .bundle import Bundle, BundleError, write_file
-from .compare import scaled_error
-from .judge import judge_question
-from .question import Question, parse_call
-from .runner import ProcessRunner
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 TELLING = 16  # characters; a shorter statement may well be anybody's
@@ -168,7 +168,7 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
             continue  # the solution's own helpers, of which nothing is left
         path = f"reference/{assignment.package}/{name}.py"
         files[f"{assignment.package}/{name}.py"] = add_points(split.stub, path, asked_functions(assignment.questions, name))
-    engine = Path(__file__).parent
+    engine = Path(__file__).resolve().parent.parent / "checks"
     files |= {f"checks/{name}.py": _text(engine / f"{name}.py") for name in CHECKS}
     files |= {
         "checks/__init__.py": CHECKS_INIT,

@@ -20,9 +20,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..checks.runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner
+from ..checks.worker import Server, preload
 from . import lockdown
-from .runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner
-from .worker import Server, preload
 
 LIMITS = lockdown.Limits(memory=1 << 30, cpu_seconds=180)
 LEVEL_SIZE = 16  # bytes in which a worker says, before any student code, how it is locked
@@ -103,7 +103,7 @@ class Zygote:
 
     def __init__(self, torch: bool) -> None:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        root, package = Path(__file__).resolve().parent.parent, __package__
+        root, package = Path(__file__).resolve().parents[2], __package__
         program = (
             f"import sys; sys.path[0] = {str(root)!r}; "
             f"from {package}.sandbox import zygote_main; del sys.path[0]; zygote_main({torch})"

@@ -22,19 +22,20 @@ from typing import Any
 
 import numpy as np
 
-from . import bundle as bundles
-from . import lockdown, mutants
+from ..checks import bundle as bundles
+from ..checks.bundle import BakedQuestion, Bundle
+from ..checks.compare import matches
+from ..checks.judge import Outcome, Property, QuestionRun, owner
+from ..checks.question import Question, parse_call
+from ..checks.runner import Answer, Runner
+from ..checks.worker import plain, run_calls
+from ..grading.grade import make_runner
+from ..grading.intake import LIBRARIES
+from ..isolation import lockdown
+from . import mutants
 from .bake import Assignment, AssignmentError, compute_lookup, load_properties
-from .bundle import BakedQuestion, Bundle
-from .compare import matches
-from .grade import make_runner
-from .intake import LIBRARIES
-from .judge import Outcome, Property, QuestionRun, owner
 from .mutants import Mutant
-from .question import Question, parse_call
 from .release import split_solution
-from .runner import Answer, Runner
-from .worker import plain, run_calls
 
 EQUIVALENT = "equivalent_mutants.toml"
 WRONG_NAMES = 0.01  # the largest share of programs with several bugs that may be given a name they do not deserve

@@ -276,7 +276,8 @@ class ChildProcess:
     """A child of this Python, read by a thread so that a deadline works on every operating system."""
 
     def __init__(self, torch: bool) -> None:
-        root, package = Path(__file__).resolve().parent.parent, __package__
+        package = __package__ or ""
+        root = Path(__file__).resolve().parents[package.count(".") + 1]  # where the outermost package lies
         program = (
             f"import sys; sys.path[0] = {str(root)!r}; "  # in place of the working directory
             f"from {package}.worker import main; del sys.path[0]; main({torch})"

@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from .feedback import WORDS, telling_cases
+from ..checks.feedback import WORDS, telling_cases
 
 Record = Mapping[str, Any]
 

@@ -1,0 +1,1 @@
+"""What course staff do before a release: bake, prove, release."""
