@@ -9,11 +9,13 @@ an error or a signal. Attacks go without the lock first: one that fails anyway p
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
 import functools
 import gc
+import importlib
 import json
 import linecache
 import logging
@@ -34,7 +36,7 @@ import termios
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ |= {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
@@ -89,8 +91,10 @@ def start_thread() -> None:
 
 
 def import_from_disk() -> None:
-    assert "colorsys" not in sys.modules
-    __import__("colorsys")
+    """A module that every user may read: where this Python lies, and for whom, is another matter."""
+    sys.path.insert(0, str(FOLDER))
+    importlib.invalidate_caches()
+    __import__("on_disk")
 
 
 def sockets(family: int, kind: int) -> Row:
@@ -372,6 +376,13 @@ def each_landlock() -> object:
     return "taken"
 
 
+def landlock_version() -> list[int]:
+    try:
+        return [lockdown.prepare()[0]("landlock_create_ruleset", 0, 0, 1)]
+    except OSError:
+        return [0]
+
+
 def enter_32_bit() -> None:
     """Call getpid through the table of 32-bit programs, from a page made executable in time."""
     code = b"\x53\xb8\x14\x00\x00\x00\xcd\x80\x5b\xc3"  # push rbx; mov eax, 20; int 0x80; pop rbx; ret
@@ -387,22 +398,23 @@ def spin() -> None:
 
 
 def orphan() -> object:
-    """Leave a locked worker behind and say how long its end of a pipe stayed open after its parent's end."""
+    """Leave a locked worker behind and say whether its end of a pipe was closed after its parent's end."""
     reader, writer = os.pipe()
+    go, gone = os.pipe()
     if os.fork() == 0:
         if os.fork() == 0:
             os.dup2(writer, 4)
             lockdown.lock(LIMITS)
             os.write(4, b"locked")
-            time.sleep(30)
+            time.sleep(60)
         os.close(writer)
-        time.sleep(0.3)
+        os.read(go, 1)
         os._exit(0)
     os.close(writer)
     said = os.read(reader, 100)
-    start = time.monotonic()
-    end = os.read(reader, 100)
-    return said.decode(), end.decode(), time.monotonic() - start < 5
+    os.write(gone, b"x")
+    ended = bool(select.select([reader], [], [], 15)[0])
+    return said.decode(), os.read(reader, 100).decode() if ended else "", ended
 
 
 def too_late() -> object:
@@ -477,6 +489,7 @@ SITUATIONS: dict[str, Row] = {
     "too much processor": lambda: lockdown.lock(lockdown.Limits(1 << 28, cpu_seconds=1)) and spin(),
     "landlock alone": landlock_alone,
     "each landlock": each_landlock,
+    "landlock's version": landlock_version,
     "orphan": orphan,
     "pages": no_page_to_write_code_to,
     "too late": too_late,
@@ -551,6 +564,7 @@ def clean_up() -> None:
         left.rmdir() if left.is_dir() else left.unlink()
     Path(CANARY).write_text("canary")
     os.chmod(CANARY, 0o666)
+    (FOLDER / "on_disk.py").write_text("")
 
 
 def attack(rows: dict[str, Row]) -> dict[str, object]:
@@ -560,6 +574,31 @@ def attack(rows: dict[str, Row]) -> dict[str, object]:
         clean_up()
         outcomes[name] = (run(row, lock=False), run(row, lock=True))
     return outcomes
+
+
+@contextlib.contextmanager
+def another_worker() -> Iterator[None]:
+    """A process of the user that workers become, as there is beside every one of them when a class is graded.
+
+    RLIMIT_NPROC stops an exec only in a process whose new user had processes already when it became that user, and as
+    long as there are too many: `setuid` marks it then, and exec looks at the mark. Without this companion what is
+    found about exec would depend on what else this machine happens to do.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        if os.geteuid() == 0:
+            os.setresuid(65534, 65534, 65534)
+        os.write(writer, b"x")
+        while True:
+            signal.pause()
+    os.read(reader, 1)
+    os.close(reader), os.close(writer)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def layers(rows: dict[str, Row]) -> dict[str, str]:
@@ -584,7 +623,9 @@ def main(rows: str) -> object:
     if rows == "attacks":
         return attack(ATTACKS), attack(KERNEL)
     if rows == "layers":
-        return layers(ATTACKS), {name: str(run(row, lock=True, off=("seccomp",))) for name, row in KERNEL.items()}
+        with another_worker():
+            found = layers(ATTACKS)
+        return found, {name: str(run(row, lock=True, off=("seccomp",))) for name, row in KERNEL.items()}
     return {name: run(row, lock=True) for name, row in (torch_rows() if rows == "torch" else BENIGN).items()}
 
 

@@ -69,11 +69,11 @@ def test_each_attack_is_refused_or_killed_with_the_lock() -> None:
 # Beside the filter, what else stops an attack: with the filter alone off it goes on being refused, and with these off
 # too it succeeds. The others have the filter alone, which is why there is no worker without it.
 BEHIND = {
-    "landlock": """read a file, list a folder, write a file, create a file, unlink, rename, link, symlink, mkdir, mkfifo,
-        truncate, temporary file""",
+    "landlock": """read a file, list a folder, import from disk, write a file, create a file, unlink, rename, link, symlink,
+        mkdir, mkfifo, truncate, temporary file""",
     "landlock limits": """read by numpy, fork, vfork and exec, posix_spawn, exec, thread, socketpair, own limits,
         own limits, from afar, pipe, lock pages""",
-    "landlock limits rights": """read own memory, read the environment, import from disk, chmod, chown, kill the judge,
+    "landlock limits rights": """read own memory, read the environment, chmod, chown, kill the judge,
         tgkill the judge, sigqueue the judge, priority of the judge, affinity of the judge, scheduler of the judge,
         limits of the judge""",
 }
@@ -81,6 +81,7 @@ BEHIND = {
 
 @needs_linux
 def test_with_its_layers_off_and_no_others_each_attack_succeeds_again() -> None:
+    """What is found depends on the kernel alone, not on what else the machine does: see `another_worker` of the probe."""
     (errors, kills), _ = outcomes("layers")
     assert {name for name, layers in errors.items() if not layers.startswith("seccomp")} == set()
     assert {name for name, outcome in kills.items() if outcome == "SIGSYS"} == set()
@@ -94,6 +95,8 @@ def test_with_its_layers_off_and_no_others_each_attack_succeeds_again() -> None:
             if re.search(rf"(^|, ){re.escape(name)}($|, )", rest):
                 rest = re.sub(rf"(^|, ){re.escape(name)}($|, )", ", ", rest, count=1)
                 expected[name] = layers
+    if situation("landlock's version")[0] < 3:
+        expected["truncate"] = ""  # a right that older ones do not know
     assert found == expected
 
 
