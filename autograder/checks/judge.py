@@ -387,7 +387,8 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
     if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
         changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
         warnings.append(f"changes its input in place: {changed}. Work on a copy; no points are lost")
-    silent = plain_fails or any(value["hint"] for value in values)
+    # A case with calls of its own compares answers; it has nothing to say of a program that gives none.
+    silent = plain_fails or any(value["hint"] for value in values) or (outcome.verdict == "crashed" and bool(case.calls))
     return {
         "name": case.name,
         "hidden": case.hidden,

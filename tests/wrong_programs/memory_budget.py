@@ -1,4 +1,4 @@
-#: rnn_backward_checkpointed loses the carry between segments
+#: rnn_backward_checkpointed loses the carry between segments | dx dh0 dW_xh dW_hh db | C02
 def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
     N, T, D = x.shape
     cps, h = [], h0
@@ -22,7 +22,7 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
             db += da.sum(0)
             g = da @ W_hh
     return dx, g, A, B, db
-#: rnn_backward_checkpointed states recomputed from h0 each time
+#: rnn_backward_checkpointed states recomputed from h0 each time | dx dh0 dW_xh dW_hh db | -
 def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
     N, T, D = x.shape
     dx = np.zeros_like(x)
@@ -41,7 +41,7 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
             db += da.sum(0)
             g = da @ W_hh
     return dx, g, A, B, db
-#: rnn_backward_checkpointed last ragged segment dropped
+#: rnn_backward_checkpointed last ragged segment dropped | dx dh0 dW_xh dW_hh db | C08
 def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
     N, T, D = x.shape
     cps, h = [], h0
@@ -65,7 +65,7 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
             db += da.sum(0)
             g = da @ W_hh
     return dx, g, A, B, db
-#: rnn_backward_checkpointed keeps everything
+#: rnn_backward_checkpointed keeps everything | dx dh0 dW_xh dW_hh db | -
 def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
     N, T, D = x.shape
     hs = [h0]
@@ -82,18 +82,18 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
         db += da.sum(0)
         g = da @ W_hh
     return dx, g, A, B, db
-#: stored_states floor division
+#: stored_states floor division | stored best | M10
 def stored_states(T, k):
     return T // k + k
-#: stored_states forgets the segment
+#: stored_states forgets the segment | stored best | M02 M06
 def stored_states(T, k):
     return -(-T // k)
-#: stored_states true division
+#: stored_states true division | stored best | M11
 def stored_states(T, k):
     return T / k + k
-#: best_interval floor of the square root
+#: stored_states interval: floor of the square root | best | -
 def best_interval(T):
     return int(np.sqrt(T)) - 1
-#: best_interval half of T
+#: stored_states interval: half of T | best | -
 def best_interval(T):
     return T // 2

@@ -1,4 +1,4 @@
-#: gru_forward keeps the first state for every step
+#: gru_forward keeps the first state for every step | h gates | GF3
 def gru_forward(x, h0, W_xh, W_hh, b_x, b_h):
     N, T, D = x.shape
     H = h0.shape[1]
@@ -10,7 +10,7 @@ def gru_forward(x, h0, W_xh, W_hh, b_x, b_h):
         n = np.tanh(ax[:, 2*H:] + r * ah[:, 2*H:])
         h[:, t], gates[:, t] = (1 - z) * n + z * h0, np.hstack([r, z, n])
     return h, gates
-#: gru_backward no direct path
+#: gru_backward no direct path | dx dh0 dW_xh dW_hh db_x db_h | Z01
 def gru_backward(dh, x, h0, h, gates, W_xh, W_hh, b_h):
     N, T, H = h.shape
     dx = np.zeros_like(x)
@@ -32,7 +32,7 @@ def gru_backward(dh, x, h0, h, gates, W_xh, W_hh, b_h):
         dbh += dah.sum(0)
         g = dah @ W_hh
     return dx, g, A, B, dbx, dbh
-#: gru_backward sign of the update gate
+#: gru_backward sign of the update gate | dx dh0 dW_xh dW_hh db_x db_h | -
 def gru_backward(dh, x, h0, h, gates, W_xh, W_hh, b_h):
     N, T, H = h.shape
     dx = np.zeros_like(x)
@@ -54,7 +54,7 @@ def gru_backward(dh, x, h0, h, gates, W_xh, W_hh, b_h):
         dbh += dah.sum(0)
         g = dah @ W_hh + d * z
     return dx, g, A, B, dbx, dbh
-#: bidirectional_forward backward half not turned back
+#: bidirectional_forward backward half not turned back | h | D13
 def _run(x, lengths, h0, W_xh, W_hh, b):
     hs, h = [], h0
     for t in range(x.shape[1]):
@@ -69,7 +69,7 @@ def bidirectional_forward(x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_h
         y[n, :L] = x[n, :L][::-1]
     return np.concatenate([_run(x, lengths, h0, W_xh, W_hh, b),
                            _run(y, lengths, h0_back, W_xh_back, W_hh_back, b_back)], axis=2)
-#: bidirectional_forward added instead of side by side
+#: bidirectional_forward added instead of side by side | h | D11
 def _run(x, lengths, h0, W_xh, W_hh, b, order):
     out, h = np.zeros((*x.shape[:2], len(b))), h0
     for t in order:
@@ -82,7 +82,7 @@ def bidirectional_forward(x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_h
     T = x.shape[1]
     return (_run(x, lengths, h0, W_xh, W_hh, b, range(T))
             + _run(x, lengths, h0_back, W_xh_back, W_hh_back, b_back, range(T)[::-1]))
-#: two_layer_forward the first layer's states returned
+#: two_layer_forward the first layer's states returned | h | Q04
 def _run(x, h, W_xh, W_hh, b):
     hs = []
     for t in range(x.shape[1]):
@@ -95,7 +95,7 @@ def two_layer_forward(x, h0, W_xh_1, W_hh_1, b_1, W_xh_2, W_hh_2, b_2):
     one = _run(x, h0[0], W_xh_1, W_hh_1, b_1)
     two = _run(one, h0[1], W_xh_2, W_hh_2, b_2)
     return one, np.stack([one[:, -1], two[:, -1]])
-#: two_layer_forward layers' last states in the other order
+#: two_layer_forward layers' last states in the other order | h_last | Q09
 def _run(x, h, W_xh, W_hh, b):
     hs = []
     for t in range(x.shape[1]):
@@ -108,7 +108,7 @@ def two_layer_forward(x, h0, W_xh_1, W_hh_1, b_1, W_xh_2, W_hh_2, b_2):
     one = _run(x, h0[0], W_xh_1, W_hh_1, b_1)
     two = _run(one, h0[1], W_xh_2, W_hh_2, b_2)
     return two, np.stack([two[:, -1], one[:, -1]])
-#: linear_scan b multiplied too
+#: linear_scan b multiplied too | h | A13
 def linear_scan(a, b, h0):
     h = np.zeros_like(a)
     prev = h0
@@ -116,10 +116,10 @@ def linear_scan(a, b, h0):
         prev = a[:, t] * (prev + b[:, t])
         h[:, t] = prev
     return h
-#: linear_scan cumulative sum
+#: linear_scan cumulative sum | h | -
 def linear_scan(a, b, h0):
     return np.cumsum(a * b, axis=1) + h0[:, None]
-#: linear_scan_parallel one doubling too few
+#: linear_scan parallel: one doubling too few | p | A07
 def linear_scan_parallel(a, b, h0):
     A, B = a.copy(), b.copy()
     B[:, 0] += A[:, 0] * h0
@@ -129,7 +129,7 @@ def linear_scan_parallel(a, b, h0):
         A[:, w:] = A[:, w:] * A[:, :-w]
         w *= 2
     return B
-#: linear_scan_parallel h0 left out
+#: linear_scan parallel: h0 left out | p | A03b
 def linear_scan_parallel(a, b, h0):
     A, B = a.copy(), b.copy()
     w = 1
