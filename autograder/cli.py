@@ -10,6 +10,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .authoring.bake import AssignmentError, bake, load_assignment, source_hash
+from .authoring.bake import AssignmentError, bake, load_assignment, shows_hidden_hints, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
 from .grading import grade as grading
@@ -239,7 +240,7 @@ def _grade(options: argparse.Namespace) -> int:
                 step(record["submission"])
         journal.settle()
         records = [journal.records[name] for name in sorted(journal.records)]
-    _write_reports(options.out, records, bundle)
+    _write_reports(options.out, records, bundle, shows_hidden_hints(assignment, datetime.now(UTC)))
     _closing_table(records, len(todo), time.monotonic() - begun)
     OUT.print(f"\n{options.out / 'grades.csv'}, {options.out / 'feedback'}/, {options.out / 'records'}/", markup=False)
     bad = [record for record in records if record["status"] == "grader_error"]
@@ -248,12 +249,12 @@ def _grade(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle) -> None:
+def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle, hidden_hints: bool) -> None:
     stems = file_stem([record["submission"] for record in records])
     wanted = set()
     for record in records:
         stem = stems[record["submission"]]
-        page = reports.feedback_page(record, title=bundle.title, parts=bundle.parts)
+        page = reports.feedback_page(record, title=bundle.title, parts=bundle.parts, hidden_hints=hidden_hints)
         for path, text in (
             (out / "records" / f"{stem}.json", reports.record_json(record)),
             (out / "feedback" / f"{stem}.html", page),

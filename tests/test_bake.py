@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from autograder.authoring.bake import (
     load_assignment,
     normal,
     public,
+    shows_hidden_hints,
     source_hash,
 )
 from autograder.checks import bundle as bundles
@@ -311,9 +313,26 @@ def test_source_hash_is_of_what_decides_the_bundle(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert source_hash(tmp_path) == before
     hashes = {before}
-    for name, text in (("first", FIRST + "#"), ("second", ""), ("properties", ""), ("toml", TOML + "#")):
+    for name, text in (("first", FIRST + "#"), ("second", ""), ("properties", ""), ("toml", TOML + "B = 'More'")):
         hashes.add(source_hash(folder(tmp_path, **{name: text})))
     assert len(hashes) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "before", "after"),
+    [
+        ("", False, False),
+        ("hidden_hints = 'never'", False, False),
+        ("hidden_hints = 'never'\ndeadline = 2026-12-01T12:00:00+01:00", False, False),
+        ("hidden_hints = 'after_deadline'\ndeadline = 2026-12-01T12:00:00+01:00", False, True),
+        ("hidden_hints = 'always'", True, True),
+    ],
+)
+def test_hidden_hints_are_shown_as_the_settings_say(tmp_path: Path, settings: str, before: bool, after: bool) -> None:
+    found = folder(tmp_path, toml=settings + TOML)
+    assert shows_hidden_hints(found, datetime(2026, 12, 1, 10, 59, tzinfo=UTC)) is before
+    assert shows_hidden_hints(found, datetime(2026, 12, 1, 11, 1, tzinfo=UTC)) is after
+    assert source_hash(found) == source_hash(folder(tmp_path / "plain"))  # no bundle is stale for it
 
 
 @pytest.mark.parametrize(
@@ -334,6 +353,13 @@ def test_source_hash_is_of_what_decides_the_bundle(tmp_path: Path) -> None:
          "question bad: no public case costs all points"),
         ({"first": FIRST + "QUESTIONS += [question('bad', 'Ax')]"}, "questions", "question bad: .*number"),
         ({"first": FIRST + "QUESTIONS += [question('bad', '')]"}, "questions", "question bad: .*number"),
+        ({"toml": "hidden_hints = 'sometimes'" + TOML}, "assignment.toml",
+         "hidden_hints is 'sometimes'; write one of never, after_deadline, always"),
+        ({"toml": "hidden_hints = 'after_deadline'" + TOML}, "assignment.toml",
+         "hidden_hints waits for a deadline, and there is none; add deadline = ..."),
+        ({"toml": "deadline = 2026-12-01T23:59:00" + TOML}, "assignment.toml",
+         r"deadline needs date, time and offset, such as 2026-12-01T23:59:00\+01:00"),
+        ({"toml": "deadline = 'Friday'" + TOML}, "assignment.toml", "deadline needs date, time and offset"),
         ({"properties": "1 / 0"}, "properties.py", "ZeroDivisionError: division by zero; mend the file"),
         ({"properties": "WRONG = {}"}, "properties.py", "PROPERTIES"),
     ],

@@ -312,6 +312,86 @@ def test_a_part_of_a_list_is_named_by_itself(runner: ProcessRunner) -> None:
         assert report["earned"] == 0.0
 
 
+def listed(*values: float) -> str:
+    return f"def parts(x): return [x.sum(0) * {values[0]}, x.sum(1) * {values[1]}], x.sum() * {values[2]}"
+
+
+PARTS = Question(
+    "parts", number="A1", module="m", points=2, minutes=5, calls=("g, s = parts(x)",), inputs={"x": "N D"},
+    outputs={"g": "D; N", "s": "number"}, oracle=lambda x: ([x.sum(0), x.sum(1)], x.sum()),
+    cases=(
+        Case("a", N=2, D=3), Case("b", hidden=True, N=3, D=2),
+        Case("again", N=2, D=4, costs=0.25, calls=("g, s = parts(x)", "g_again, s_again = parts(x)"), hint="And again?"),
+    ),
+    mistakes=(
+        Mistake("both", "Twice?", lambda x: ([2 * x.sum(0), 2 * x.sum(1)], x.sum())),
+        Mistake("told", "Your s is a third: why?", lambda x: ([3 * x.sum(0), 3 * x.sum(1)], x.sum() / 3)),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ((2, 2, 1), {"g[0]": "both", "g[1]": "both"}),
+        ((2, 7, 1), {"g[0]": "", "g[1]": ""}),  # one part like a mistake may be chance
+        ((2, 1, 1), {"g[0]": ""}),
+        ((3, 3, 1 / 3), {"g[0]": "told", "g[1]": "told", "s": "told"}),
+        ((3, 3, 1), {"g[0]": "", "g[1]": ""}),  # its hint speaks of s, and s is right
+        ((3, 3, 9), {"g[0]": "", "g[1]": "", "s": ""}),
+        ((1, 1, 1 / 3), {"s": "told"}),
+    ],
+)
+def test_a_mistake_explains_all_of_an_output_and_its_hint_holds(
+    runner: ProcessRunner, values: tuple[float, ...], names: dict[str, str]
+) -> None:
+    report = judge(runner, bake_question(PARTS, "seed", {}), listed(*values))
+    for case in ("a", "b"):
+        assert {leaf: mistake for leaf, (mistake, _) in named(report, case).items()} == names
+    again = {f"{leaf[0]}_again{leaf[1:]}": name for leaf, name in names.items()}
+    assert {leaf: mistake for leaf, (mistake, _) in named(report, "again").items()} == {**names, **again}
+
+
+def test_a_later_value_is_not_named_against_the_first(runner: ProcessRunner) -> None:
+    source = """
+calls = 0
+def parts(x):
+    global calls
+    calls += 1
+    factor = 2 if calls == 4 else 7
+    return [x.sum(0) * factor, x.sum(1) * factor], x.sum()
+"""
+    report = judge(runner, bake_question(PARTS, "seed", {}), source)
+    assert set(named(report, "again")) == {"g[0]", "g[1]", "g_again[0]", "g_again[1]"}
+    assert {mistake for mistake, _ in named(report, "again").values()} == {""}
+
+
+def test_values_in_another_order_are_told(runner: ProcessRunner, question: BakedQuestion) -> None:
+    report = judge(runner, question, returns(y="x + w", z="x * w"))
+    found = {value["name"]: value["findings"][0] for value in case_of(report, "small")["values"]}
+    assert found == {"y": "y holds what is expected of z: in which order are they returned?",
+                     "z": "z holds what is expected of y: in which order are they returned?"}  # fmt: skip
+    report = judge(runner, question, returns(y="x + w"))
+    value, right = case_of(report, "small")["values"]
+    assert value["findings"][0].startswith("y holds what is expected of z")
+    assert right["right"]
+
+
+def test_hint_of_a_public_case_is_silent_only_where_a_public_case_fails(
+    runner: ProcessRunner, question: BakedQuestion
+) -> None:
+    report = judge(runner, question, returns(y="x * w * (1 if len(x) in (2, 4) else 7)"))  # wide is hidden
+    assert [case["hint"] for case in report["cases"]] == ["", "", "And for one sample?", ""]
+
+
+def test_case_that_compares_answers_has_no_hint_where_there_is_none(runner: ProcessRunner) -> None:
+    question = bake_question(PARTS, "seed", {})
+    source = "def parts(x): return [x.sum(0), x.sum(1)], x.sum() * (1 if x.shape[1] < 4 else {})"
+    assert case_of(judge(runner, question, source.format("7")), "again")["hint"] == "And again?"
+    report = judge(runner, question, source.format("x[99]"))
+    assert (case_of(report, "again")["verdict"], case_of(report, "again")["hint"]) == ("crashed", "")
+
+
 # ---------------------------------------------------------------- hints of cases, warnings
 
 

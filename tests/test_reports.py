@@ -54,6 +54,21 @@ def page(found: dict[str, Any], title: str = "A toy", parts: dict[str, str] | No
     return feedback_page(found, title=title, parts=parts or {"A": "All of it"})
 
 
+def test_hints_of_hidden_cases_are_told_where_asked_and_nothing_else_of_them() -> None:
+    found = record("ann", question())
+    silent = page(found)
+    assert "hint of shut" not in silent
+    told = feedback_page(found, title="A toy", parts={"A": "All of it"}, hidden_hints=True)
+    for hint in ("hint of shut", "case hint of shut", "hint of secret rim"):
+        assert told.count(f"(hidden cases): {hint}<") == 1
+    for word in ("finding of shut", "trace of shut", "mistake of shut", "warning of shut", "text of shut"):
+        assert word not in told
+    same = [case("open"), {**case("shut", hidden=True), "values": case("open")["values"], "hint": "case hint of open"}]
+    assert "hidden cases):" not in feedback_page(
+        record("ann", question(cases=same)), title="A toy", parts={"A": "All of it"}, hidden_hints=True
+    )
+
+
 # ---------------------------------------------------------------- CSV
 
 

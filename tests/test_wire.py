@@ -370,3 +370,12 @@ _entries = st.one_of(_json, st.tuples(st.sampled_from([*DTYPES, "|O", ">f8"]), _
 def test_any_json_is_read_or_refused(entries: list[Any], body: bytes, content: Any) -> None:
     text = json.dumps({"arrays": entries, "value": content}).encode()
     read_everything(HEADER.pack(MAGIC, 0, len(text), len(body)) + text + body)
+
+
+def test_longest_float_is_carried_as_float64() -> None:
+    value = np.array([1.0, 1 / 3, -2.5], np.longdouble)
+    writer = Writer()
+    skeletons = {"a": writer.value(value), "b": writer.value(value[1]), "c": writer.value(np.longdouble("1e4000"))}
+    assert [entry[0] for entry in writer.table] == ["<f8"] * 3
+    assert writer.chunks[0] == value.astype(np.float64).tobytes()
+    assert all("a" in skeleton for skeleton in skeletons.values())

@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import json
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +40,7 @@ from ..checks.worker import plain, run_calls
 Inputs = dict[str, Any]
 EPS64, EPS32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 FLOAT32_MOST = 1e-4  # no value is called right to float32 accuracy beyond this
+HIDDEN_HINTS = ("never", "after_deadline", "always")
 
 
 class AssignmentError(Exception):
@@ -99,7 +102,28 @@ def _settings(folder: Path) -> dict[str, Any]:
     missing = {"name", "title", "version", "package", "parts", "questions"} - set(settings)
     if missing:
         raise AssignmentError(f"{path}: lacks {', '.join(sorted(missing))}; add it")
+    _check_hint_settings(path, settings)
     return settings
+
+
+def _check_hint_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    when, deadline = settings.get("hidden_hints", "never"), settings.get("deadline")
+    if when not in HIDDEN_HINTS:
+        raise AssignmentError(f"{path}: hidden_hints is {when!r}; write one of {', '.join(HIDDEN_HINTS)}")
+    if deadline is not None and (not isinstance(deadline, datetime) or deadline.tzinfo is None):
+        raise AssignmentError(f"{path}: deadline needs date, time and offset, such as 2026-12-01T23:59:00+01:00")
+    if when == "after_deadline" and deadline is None:
+        raise AssignmentError(f"{path}: hidden_hints waits for a deadline, and there is none; add deadline = ...")
+
+
+def shows_hidden_hints(folder: Path, now: datetime) -> bool:
+    """Whether students are told what hidden cases hint at, by ``hidden_hints`` and ``deadline`` of ``assignment.toml``.
+
+    now: a time with its offset. Raises AssignmentError.
+    """
+    settings = _settings(folder)
+    when = settings.get("hidden_hints", "never")
+    return bool(when == "always" or (when == "after_deadline" and now > settings["deadline"]))
 
 
 def load_properties(folder: Path) -> dict[str, Property]:
@@ -142,8 +166,19 @@ def source_hash(folder: Path) -> str:
     for path in files:
         if path.exists():
             text = path.read_bytes().replace(b"\r\n", b"\n")
+            text = _without_dates(text) if path.name == "assignment.toml" else text
             digest.update(f"{path.name} {len(text)}\n".encode() + text)
     return digest.hexdigest()
+
+
+def _without_dates(text: bytes) -> bytes:
+    """The settings without those that may change while students work: a later deadline makes no bundle stale."""
+    try:
+        settings = tomllib.loads(text.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return text
+    kept = {key: value for key, value in settings.items() if key not in ("hidden_hints", "deadline")}
+    return json.dumps(kept, sort_keys=True, default=str).encode()
 
 
 # ---------------------------------------------------------------- bake

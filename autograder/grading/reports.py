@@ -48,8 +48,11 @@ def record_json(record: Record) -> str:
     return json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def feedback_page(record: Record, *, title: str, parts: Mapping[str, str]) -> str:
-    """The page that a student gets: self-contained HTML, without the numbers and hints of hidden cases."""
+def feedback_page(record: Record, *, title: str, parts: Mapping[str, str], hidden_hints: bool = False) -> str:
+    """The page that a student gets: self-contained HTML, without the numbers of hidden cases.
+
+    hidden_hints: tell what the hidden cases hint at, which is for after the deadline.
+    """
     return _ENVIRONMENT.get_template("feedback.html").render(
         record=record,
         title=title,
@@ -57,7 +60,17 @@ def feedback_page(record: Record, *, title: str, parts: Mapping[str, str]) -> st
             (letter, name, [q for q in record["questions"] if q["number"].startswith(letter)]) for letter, name in parts.items()
         ],
         words=WORDS,
+        hidden_hints=hidden_hints,
     )
+
+
+def _hints_of_hidden(question: Mapping[str, Any]) -> list[str]:
+    """What the hidden cases hint at and the public ones do not, each once."""
+    found: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    for case in question["cases"]:
+        hints = [*(value["hint"] for value in case["values"] if not value["right"]), case["hint"]]
+        found[case["hidden"]].update(dict.fromkeys(filter(None, hints)))
+    return [hint for hint in found[True] if hint not in found[False]]
 
 
 def _share(earned: float, possible: float) -> str:
@@ -76,6 +89,7 @@ _ENVIRONMENT.filters["points"] = lambda value: f"{value:g}"
 _ENVIRONMENT.filters["word"] = lambda verdict: WORDS[verdict]
 _ENVIRONMENT.globals["share"] = _share
 _ENVIRONMENT.globals["telling_cases"] = telling_cases
+_ENVIRONMENT.globals["hints_of_hidden"] = _hints_of_hidden
 
 
 def summary(records: Sequence[Record]) -> dict[str, Any]:

@@ -118,18 +118,24 @@ def _wrong_loop(**wrong: Any) -> Any:
     def backward(dh: Array, x: Array, h0: Array, h: Array, W_xh: Array, W_hh: Array, k: int = 0) -> Any:
         s = SimpleNamespace(dh=dh, x=x, h0=h0, h=h, W_xh=W_xh, W_hh=W_hh, k=k, T=x.shape[1])
         s.dW_xh, s.dW_hh, s.db = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
-        s.carry, dx = do.start(s), np.zeros_like(x)
+        s.carry, s.sent, dx = do.start(s), [], np.zeros_like(x)
         for t in do.steps(s):
             s.t = t
             s.carry = np.zeros_like(h0) if do.cut(s) else s.carry
             for name in ("h_prev", "g", "da", "carry", "dW_xh", "dW_hh", "db"):
                 setattr(s, name, getattr(do, name)(s))
             dx[:, do.slot(s)] = do.dx(s)
+            s.sent.append(s.carry)
         s.dW_xh, s.dW_hh, s.db = (grad * do.share(s) for grad in (s.dW_xh, s.dW_hh, s.db))
         s.dx, s.first = dx, do.dh0(s)
         return do.end(s)[2:] if k else do.end(s)
 
     return backward
+
+
+def _running_dx(s: Any) -> Any:
+    s.sum = getattr(s, "sum", 0) + s.da @ s.W_xh
+    return s.sum
 
 
 def _starts_chunk(s: Any) -> bool:
@@ -179,6 +185,15 @@ def _wrong_table(add: Any = np.add.at, rows: Any = None, end: Any = None) -> Any
 
 def _fancy(dE: Array, tokens: Array, dx: Array) -> None:
     dE[tokens] += dx
+
+
+def _first_of_each(dE: Array, tokens: Array, dx: Array) -> None:
+    ids, first = np.unique(tokens, return_index=True)
+    dE[ids] = dx.reshape(-1, dx.shape[2])[first]
+
+
+def _other_order(dE: Array, tokens: Array, dx: Array) -> None:
+    np.add.at(dE, tokens.T.ravel(), dx.reshape(-1, dx.shape[2]))
 
 
 def _each(axis: int) -> Any:
@@ -260,8 +275,8 @@ QUESTIONS = (
                     _wrong_step(dx_t=lambda s: s.dh_t @ s.W_xh)),
             Mistake("B12", "dW_hh[i, j] pairs unit i after the step with unit j before it. Which is the row in yours?",
                     _wrong_step(dW_hh=lambda s: s.h_prev.T @ s.da)),
-            Mistake("B13", "Your weight gradients are 1/N of the right ones: where does the average over the "
-                    "batch belong, here or in the loss?", _wrong_step(end=_averaged)),
+            Mistake("B13", "It is 1/N of the right gradient: where does the average over the batch belong, here or "
+                    "in the loss?", _wrong_step(end=_averaged)),
             Mistake("B14", MEAN,
                     _wrong_step(db=lambda s: s.da.mean(0))),
             Mistake("B15", "Your db is one number, repeated. Which axis of dL/da is the batch?",
@@ -297,6 +312,22 @@ QUESTIONS = (
                     _wrong_step(end=lambda s: (s.dh_prev, s.dx_t, s.dW_xh, s.dW_hh, s.db))),
             Mistake("B22", "In which order are dW_xh and dW_hh to be returned?",
                     _wrong_step(end=lambda s: (s.dx_t, s.dh_prev, s.dW_hh, s.dW_xh, s.db))),
+            Mistake("B26", "What the last sample gives is all that is left of this gradient. What becomes of the "
+                    "others in your loop?",
+                    _wrong_step(dW_xh=lambda s: np.outer(s.da[-1], s.x_t[-1]),
+                                dW_hh=lambda s: np.outer(s.da[-1], s.h_prev[-1]), db=lambda s: s.da[-1])),
+            Mistake("B27", "You add over the batch before you multiply, so that the gradient of one sample meets the "
+                    "input of another. Which belong together?",
+                    _wrong_step(dW_xh=lambda s: np.outer(s.da.sum(0), s.x_t.sum(0)),
+                                dW_hh=lambda s: np.outer(s.da.sum(0), s.h_prev.sum(0)))),
+            Mistake("B28", "Is 1 - h^2 the same as (1 - h)^2? Try h = -0.5.",
+                    _wrong_step(da=lambda s: s.dh_t * (1 - s.h_t) ** 2)),
+            Mistake("B29", "Does a gradient of h_t reach h_prev without passing through the tanh?",
+                    _wrong_step(dh_prev=lambda s: s.da @ s.W_hh + s.dh_t)),
+            Mistake("B30", "Your db has one entry a sample. Which axis do all samples share?",
+                    _wrong_step(db=lambda s: s.da.sum(1))),
+            Mistake("B31", "Your slope is 1 where h_t is positive and 0 elsewhere, which is that of another function. "
+                    "What is the slope of tanh?", _wrong_step(da=lambda s: s.dh_t * (s.h_t > 0))),
         ),
     ),
     Question(
@@ -317,6 +348,10 @@ QUESTIONS = (
                  hint="It fails for a sequence of two tokens."),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one feature", N=3, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+                 hint="It fails for tokens of one feature: is an axis squeezed away?"),
+            Case("one unit", N=3, T=6, D=4, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+                 hint="It fails for a state of one unit: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
@@ -338,8 +373,8 @@ QUESTIONS = (
                     _wrong_loop(dh0=lambda s: s.g)),
             Mistake("T14", "Your dx[:, 0] is all zeros: step 0 never runs. Where does your range end?",
                     _wrong_loop(steps=lambda s: range(s.T - 1, 0, -1))),
-            Mistake("T17", "Your weight gradients are 1/N of the right ones: where does the average over the "
-                    "batch belong, here or in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
+            Mistake("T17", "It is 1/N of the right gradient: where does the average over the batch belong, here or "
+                    "in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
             Mistake("T18", "Follow dh[:, T-1] through your code: how often is it added?",
                     _wrong_loop(start=lambda s: s.dh[:, -1])),
             Mistake("T19", "What step t+1 passes back holds all that comes from later. What do you still add to it?",
@@ -407,8 +442,24 @@ QUESTIONS = (
                     _wrong_loop(dh0=lambda s: s.carry @ s.W_hh)),
             Mistake("T45", "dx[:, t] is made of the same gradient as dW_xh at t. Does yours go through W_hh first?",
                     _wrong_loop(dx=lambda s: s.carry @ s.W_xh)),
-            Mistake("T31", "Your weight gradients are 1/T of the right ones. Is a weight that is used T "
-                    "times moved by the sum of its uses, or by their mean?", _wrong_loop(share=lambda s: 1 / s.T)),
+            Mistake("T31", "It is 1/T of the right gradient. Is a weight that is used T times moved by the sum of "
+                    "its uses, or by their mean?", _wrong_loop(share=lambda s: 1 / s.T)),
+            Mistake("T46", "Step 0 gives nothing to this gradient in yours. What did it use the parameter on?",
+                    _wrong_loop(dW_xh=lambda s: s.dW_xh + (s.t > 0) * s.da.T @ s.x[:, s.t],
+                                dW_hh=lambda s: s.dW_hh + (s.t > 0) * s.da.T @ s.h_prev,
+                                db=lambda s: s.db + (s.t > 0) * s.da.sum(0))),
+            Mistake("T47", "Is 1 - h^2 the same as (1 - h)^2? Try h = -0.5.",
+                    _wrong_loop(da=lambda s: s.g * (1 - s.h[:, s.t]) ** 2)),
+            Mistake("T48", "What you hand to step t-1 still holds the gradient of h[:, t] itself. Which part of it "
+                    "reaches h[:, t-1]?", _wrong_loop(carry=lambda s: s.g + s.da @ s.W_hh)),
+            Mistake("T49", "From h[:, t] to h[:, t-1] the gradient goes through two things, the tanh and one more. "
+                    "Which?", _wrong_loop(carry=lambda s: s.da)),
+            Mistake("T50", "Which token did step t read: x[:, t], or the one before it?",
+                    _wrong_loop(dW_xh=lambda s: s.dW_xh + s.da.T @ s.x[:, s.t - 1])),
+            Mistake("T51", "Each token is read at one step. Is your dx[:, t] of that step alone, or a running sum?",
+                    _wrong_loop(dx=_running_dx)),
+            Mistake("T52", "dh0 is what step 0 passes back. After which turn of the loop do you take it?",
+                    _wrong_loop(dh0=lambda s: s.sent[0])),
         ),
     ),
     Question(
@@ -430,7 +481,7 @@ QUESTIONS = (
                     _wrong_head(db_y=lambda dy, h, W_hy: dy[:, -1].sum(0))),
             Mistake("HB2", "W_hy is used at every t. Which steps reach your dW_hy?",
                     _wrong_head(dW_hy=lambda dy, h, W_hy: dy[:, -1].T @ h[:, -1])),
-            Mistake("HB3", "Your weight gradients are averages over all (n, t). Which division is in dy already?",
+            Mistake("HB3", "It is an average over all (n, t). Which division is in dy already?",
                     _wrong_head(dW_hy=lambda dy, h, W_hy: np.einsum("ntv,nth->vh", dy, h) / (dy.shape[0] * dy.shape[1]),
                                 db_y=lambda dy, h, W_hy: dy.mean((0, 1)))),
             Mistake("HB4", "Your db_y still has a time axis. What is the shape of b_y?",
@@ -453,7 +504,7 @@ QUESTIONS = (
                     _wrong_head(db_y=lambda dy, h, W_hy: dy.mean((0, 1)))),
             Mistake("HB13", "Your db_y is one number, repeated. Which axes of dy does b_y not have?",
                     _wrong_head(db_y=lambda dy, h, W_hy: np.full(len(W_hy), dy.sum()))),
-            Mistake("HB14", "Your weight gradients are 1/N of the right ones. Which division is in dy already?",
+            Mistake("HB14", "It is 1/N of the right gradient. Which division is in dy already?",
                     _wrong_head(dW_hy=lambda dy, h, W_hy: np.einsum("ntv,nth->vh", dy, h) / len(dy),
                                 db_y=lambda dy, h, W_hy: dy.sum((0, 1)) / len(dy))),
             Mistake("HB11", "Your db_y has axes of length 1 too many: keepdims?",
@@ -468,7 +519,7 @@ QUESTIONS = (
         cases=(
             Case("small", N=3, T=8, D=4, V=6),
             Case("wide", N=5, T=7, D=3, V=11, hidden=True),
-            Case("every token", N=2, T=9, D=4, V=6, draw=_tokens("all"), costs=0.25,
+            Case("every token", N=2, T=9, D=4, V=7, draw=_tokens("all"), costs=0.25,
                  hint="Here every token of the vocabulary occurs, the first and the last too."),
             Case("one token", N=3, T=5, D=4, V=7, draw=_tokens("one"), waive=("tokens is constant",), costs=0.25,
                  hidden=True,
@@ -478,8 +529,8 @@ QUESTIONS = (
             Case("strided", N=3, T=8, D=4, V=6, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
-            Mistake("E01", "A token that occurs twice gets one of its gradients only. What does numpy do "
-                    "with repeated indices on the left of += ?", _wrong_table(_fancy)),
+            Mistake("E01", "A token that occurs twice gets the last of its gradients only. Do they add up in "
+                    "yours? (With repeated indices numpy's += does not add them.)", _wrong_table(_fancy)),
             Mistake("E02", "You subtract where gradients add up. Is this the gradient, or already an update?",
                     _wrong_table(end=lambda dE, tokens: -dE)),
             Mistake("E03", "A token that occurs often gets the mean of its gradients. What does its row need?",
@@ -500,6 +551,12 @@ QUESTIONS = (
             Mistake("E10", "Every row of your dE is one that a token with the id before or after should "
                     "have. Where do the ids begin?",
                     _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens - 1, dx))),
+            Mistake("E11", "A token that occurs twice gets the first of its gradients only. Do they add up in yours?",
+                    _wrong_table(_first_of_each)),
+            Mistake("E12", "The last token of each sample is left out. Where does your range, or your slice, end?",
+                    _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens[:, :-1], dx[:, :-1]))),
+            Mistake("E13", "Your tokens and your gradients are in different orders. Is a reshape a swap of axes?",
+                    _wrong_table(_other_order)),
         ),
     ),
     Question(
@@ -563,8 +620,8 @@ QUESTIONS = (
                                 db=_one_chunk_kept("db"))),
             Mistake("K15", "Your chunks are one step too long. For k = 3, which t are in the first?",
                     _wrong_loop(cut=lambda s: (s.t + 1) % (s.k + 1) == 0)),
-            Mistake("K16", "Your gradients are 1/N of the right ones: where does the average over the batch "
-                    "belong, here or in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
+            Mistake("K16", "It is 1/N of the right gradient: where does the average over the batch belong, here or "
+                    "in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
             Mistake("K17", SQUARE + "the gradient of which unit goes back to which unit of the state before?",
                     _wrong_loop(carry=lambda s: s.da @ s.W_hh.T)),
             Mistake("K18", "You cut the sequence into k chunks. Is k the number of chunks, or of steps in each?",

@@ -202,6 +202,12 @@ def _wrong_step_backward(**changed: Any) -> Any:
     return backward
 
 
+def _read_as_ifog(v: Any) -> Any:
+    """g and o change places as they are read; what is asked for is tanh of the cell."""
+    v.g, v.o = v.o, v.g
+    return np.tanh(v.c_t)
+
+
 LSTM_LOOP_BACKWARD = {
     "start_h": lambda v: np.zeros_like(v.h0),
     "start_c": lambda v: v.dc_last,
@@ -362,6 +368,7 @@ FINAL_GATE = "Which of the four gates acts on h_t and never touches c_t? What re
 OVER_N = "It is 1/N of the sum over the batch. Where was the average over the batch already taken?"
 ADD_UP = "Weights and bias are shared by all steps. Do the contributions of the steps add up in yours?"
 CELL_CARRY = "What does each step, step 0 included, send to the cell before it? In yours nothing arrives."
+GIVEN_BACK = "The gates are right but given back in another order. Which comes first, and which last?"
 AS_GIVEN = "The blocks are in the order of the arguments, f first. In which order does torch stack the gates?"
 
 QUESTIONS = (
@@ -448,6 +455,20 @@ QUESTIONS = (
                     _wrong_step(h_t=lambda v: v.i * np.tanh(v.c_t))),
             Mistake("S33", ORDER_FIGO, _wrong_step(**_order("figo", "figo"))),
             Mistake("S33b", ORDER_FIGO, _wrong_step(**_order("figo"))),
+            Mistake("S40", GIVEN_BACK, _wrong_step(gates=lambda v: _side_by_side(v.f, v.i, v.g, v.o))),
+            Mistake("S41", GIVEN_BACK, _wrong_step(gates=lambda v: _side_by_side(v.i, v.f, v.o, v.g))),
+            Mistake("S42", GIVEN_BACK, _wrong_step(gates=lambda v: _side_by_side(v.f, v.i, v.o, v.g))),
+            Mistake("S43", "i and f are the same in yours. Which H columns does each of them come from?",
+                    _wrong_step(f=lambda v: v.i)),
+            Mistake("S44", "Your o and your g come from the same H columns. Which ones are those of o?",
+                    _wrong_step(o=lambda v: _sigmoid(v.blocks[2]))),
+            Mistake("S45", "Your h_t is never negative. Which function does the cell pass on its way out?",
+                    _wrong_step(h_t=lambda v: v.o * _sigmoid(v.c_t))),
+            Mistake("S46", "A large score should open a gate. Does it in yours?",
+                    _wrong_step(i=lambda v: _sigmoid(-v.blocks[0]), f=lambda v: _sigmoid(-v.blocks[1]),
+                                o=lambda v: _sigmoid(-v.blocks[3]))),
+            Mistake("S47", "The block i holds i times g. Is it changed in place after it was put there?",
+                    _wrong_step(gates=lambda v: _side_by_side(v.i * v.g, v.f, v.g, v.o))),
         ),
     ),
     Question(
@@ -475,6 +496,10 @@ QUESTIONS = (
                  hint="It fails for a sequence of one token."),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+                 hint="It fails for tokens of one feature: is an axis squeezed away?"),
+            Case("one unit", N=2, T=6, D=3, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+                 hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, T=5, D=2, H=4, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
@@ -486,6 +511,8 @@ QUESTIONS = (
                     _wrong_forward(start=lambda h0, c0: (np.zeros_like(h0), c0))),
             Mistake("W03", "The hidden state and the cell have changed places before the first step. In which order "
                     "does your step take them?", _wrong_forward(start=lambda h0, c0: (c0, h0))),
+            Mistake("W18", "Change c0 alone: nothing moves. With which array does your cell begin?",
+                    _wrong_forward(start=lambda h0, c0: (h0, h0))),
             Mistake("W05", "h[:, 0] is right, later ones are not: which cell does step 1 start from?",
                     _wrong_forward(c_prev=lambda v: v.c0)),
             Mistake("W06", "h[:, 0] is right, later ones are not: which hidden state does step 1 start from?",
@@ -610,6 +637,15 @@ QUESTIONS = (
                                          dg=lambda v: (v.dc - v.dc_t) * v.i)),
             Mistake("X33", "Your dW_hh and dW_xh are the transposes of what is expected. What is the shape of W_hh?",
                     _wrong_step_backward(dW_xh=lambda v: v.x_t.T @ v.da, dW_hh=lambda v: v.h_prev.T @ v.da)),
+            Mistake("X41", ORDER_IFOG, _wrong_step_backward(
+                tanh_c=_read_as_ifog, da=lambda v: _side_by_side(v.da_i, v.da_f, v.da_o, v.da_g))),
+            Mistake("X41b", ORDER_IFOG, _wrong_step_backward(tanh_c=_read_as_ifog)),
+            Mistake("X42", "The block f is wrong: which function squashed it, and what is the derivative of that one?",
+                    _wrong_step_backward(da_f=lambda v: v.df * (1 - v.f**2))),
+            Mistake("X43", "What dh_t sends into the cell is counted twice. Do you add to an array that holds it already?",
+                    _wrong_step_backward(dc=lambda v: v.dc_t + 2 * v.dh_t * v.o * (1 - v.tanh_c**2))),
+            Mistake("X44", "The block o has the wrong sign: what is the derivative of the sigmoid, o (1 - o) or "
+                    "o (o - 1)?", _wrong_step_backward(da_o=lambda v: -v.do * v.o * (1 - v.o))),
         ),
     ),
     Question(
@@ -626,6 +662,10 @@ QUESTIONS = (
                  hint="It fails for a sequence of one token."),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+                 hint="It fails for tokens of one feature: is an axis squeezed away?"),
+            Case("one unit", N=2, T=6, D=3, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+                 hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
@@ -675,11 +715,11 @@ QUESTIONS = (
                     _wrong_backward(result=lambda v: (v.dx, v.carry_h, 0 * v.carry_c, v.dW_xh, v.dW_hh, v.db))),
             Mistake("Y26", "The tanh of step t was taken at c[:, t]. At which cell do you take its derivative?",
                     _wrong_backward(c_t=lambda v: v.c[:, -1])),
-            Mistake("Y27", "All weight gradients are 1/N of what is expected. Where was the average over the batch "
-                    "already taken?", _wrong_backward(result=lambda v: (
+            Mistake("Y27", "It is 1/N of what is expected. Where was the average over the batch already taken?",
+                    _wrong_backward(result=lambda v: (
                         v.dx, v.carry_h, v.carry_c, *(d / len(v.h0) for d in (v.dW_xh, v.dW_hh, v.db))))),
-            Mistake("Y28", "All weight gradients are 1/T of what is expected. Do the steps' contributions add up, or "
-                    "are they averaged?", _wrong_backward(result=lambda v: (
+            Mistake("Y28", "It is 1/T of what is expected. Do the steps' contributions add up, or are they averaged?",
+                    _wrong_backward(result=lambda v: (
                         v.dx, v.carry_h, v.carry_c, *(d / v.T for d in (v.dW_xh, v.dW_hh, v.db))))),
         ),
     ),
@@ -774,6 +814,12 @@ QUESTIONS = (
             Mistake("U17", "reshape makes the shapes fit and scatters the rows of W_hh. What turns rows into columns?",
                     _wrong_gru(from_h=lambda v: np.split(
                         v.h_prev @ v.W_hh.reshape(v.W_hh.shape[::-1]) + v.b_h, 3, axis=1))),
+            Mistake("U18", "Which of the two gates decides how much of the old state stays?",
+                    _wrong_gru(h_t=lambda v: (1 - v.r) * v.n + v.r * v.h_prev)),
+            Mistake("U19", "With z = 1 the old state stays as it is. What is left of it in yours?",
+                    _wrong_gru(h_t=lambda v: (1 - v.z) * v.n)),
+            Mistake("U20", "Change b_h alone: nothing moves. Which bias goes with h_prev?",
+                    _wrong_gru(from_h=lambda v: np.split(v.h_prev @ v.W_hh.T + v.b_x, 3, axis=1))),
         ),
     ),
 )  # fmt: skip

@@ -258,6 +258,8 @@ QUESTIONS = (
                     _wrong_norms(back=lambda s: (s.g * (1 - s.h[:, s.t])) @ s.W_hh)),
             Mistake("N18", "Your last norm is 1: these are ratios. What is the norm of dh_last?",
                     _wrong_norms(end=lambda s: s.norms / s.norms[-1])),
+            Mistake("N22", "Of an array with two axes, numpy's norm(g, 2) is the largest singular value. Which norm "
+                    "counts every entry?", _wrong_norms(size=lambda g: np.linalg.norm(g, 2))),
         ),
     ),
     Question(
@@ -311,6 +313,8 @@ QUESTIONS = (
                     _wrong_clip(factor=lambda norm, most: most / norm if 0 < norm < most else 1.0)),
             Mistake("NU7", "What is the direction of gradients that are all zero? Yours gives 0/0.",
                     _wrong_clip(each=lambda grad, norm, most: grad / norm * min(norm, most))),
+            Mistake("G15", "Your norm is that of the longest array. What about the others?",
+                    _wrong_clip(lambda grads: max(_length([grad]) for grad in grads))),
         ),
     ),
 )  # fmt: skip

@@ -238,6 +238,10 @@ QUESTIONS = (
             for name, hint, stored, best in (
                 ("M01", "The last segment may be shorter, and it is kept too: which way does your division round?",
                  lambda T, k: T // k + min(k, T), _best),
+                ("M10", "Which way does your division round, and how long is a segment when k is above T?",
+                 lambda T, k: T // k + k, _best),
+                ("M11", "A number of states is whole. Where the last segment is shorter, is it kept too?",
+                 lambda T, k: T / k + k, _best),
                 ("M02", "Besides the states that are kept, what exists while a segment goes back?",
                  lambda T, k: -(-T // k), _best),
                 ("M03", "Full storage keeps T states. What do you keep?", lambda T, k: T, _best),

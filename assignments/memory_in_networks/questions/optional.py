@@ -241,6 +241,14 @@ def _first_on_padding(g: Array, h0_back: Array, lengths: Array) -> Array:
     return np.where((np.arange(g.shape[1]) < lengths[:, None])[..., None], g, g[:, :1])
 
 
+def _last_on_padding(g: Array, h0_back: Array, lengths: Array) -> Array:
+    """The states in the order in which they were made, the last of them carried on over padding."""
+    g = g.copy()
+    for n, length in enumerate(lengths):
+        g[n, length:] = g[n, length - 1] if length else h0_back[n]
+    return g
+
+
 def _wrong_layers(reads: Any = None, starts: Any = None, cells: str = "12", last: Any = None, result: Any = None,
                   biases: str = "12") -> Any:  # fmt: skip
     """Two layers gone wrong where an argument says so.
@@ -590,6 +598,8 @@ QUESTIONS = (
                     _wrong_directions(join=lambda f, g: f + g)),
             Mistake("D12", "Are the last tokens of your samples read? t < lengths[n] holds up to which t?",
                     _wrong_directions(live=lambda t, n: t < n - 1, live_back=lambda t, n: t < n - 1)),
+            Mistake("D13", "Column t must describe token t in both halves. Are your backward states still in the order "
+                    "in which they were made?", _wrong_directions(turned=True, pad=_last_on_padding)),
         ),
     ),
     Question(

@@ -21,6 +21,12 @@ H0_HINT = (
     "And what does h[:, t-1] mean at t = 0?"
 )
 
+LARGE = (
+    "Here scores are a thousand and more: exp of the largest is infinite and exp of the others 0. What do your "
+    "logarithm and your quotient make of them?"
+)
+KEPT_FROM_0 = "p is kept away from 0 before the logarithm. What is the largest loss that one position can have then?"
+
 # ---------------------------------------------------------------- oracles
 
 
@@ -111,6 +117,24 @@ def _recut(x: Array, h0: Array, W_xh: Array, W_hh: Array, b: Array) -> Array:
     return _loop()(x.reshape(T, N, D).transpose(1, 0, 2), h0, W_xh, W_hh, b)
 
 
+def _h0_first(x: Array, h0: Array, W_xh: Array, W_hh: Array, b: Array) -> Array:
+    h = _loop(before=lambda prev, h, h0, t: prev if t > 1 else h0, steps=lambda T: range(1, T))(x, h0, W_xh, W_hh, b)
+    h[:, 0] = h0
+    return h
+
+
+def _one_after_another(x: Array, h0: Array, W_xh: Array, W_hh: Array, b: Array) -> Array:
+    """A sample begins with the state that the one before it ended with."""
+    h, state = np.zeros((*x.shape[:2], len(b))), h0[0]
+    for n, t in np.ndindex(*x.shape[:2]):
+        state = h[n, t] = np.tanh(x[n, t] @ W_xh.T + state @ W_hh.T + b)
+    return h
+
+
+def _with_h0(x: Array, h0: Array, *weights: Array) -> Array:
+    return np.concatenate([h0[:, None], _loop()(x, h0, *weights)], axis=1)
+
+
 def _wrong_loss(count: Any = None, weights: Any = None, target: float = 1.0, sign: float = 1.0, unit: float = 1.0,
                 axis: int = -1, loss_mask: bool = True, shift: Any = None, log: Any = None,
                 dy: Any = None) -> Any:  # fmt: skip
@@ -141,6 +165,13 @@ def _per_sequence(mask: Array) -> Array:
     return mask / np.maximum(mask.sum(1, keepdims=True), 1) / len(mask)
 
 
+def _gradient_everywhere(y: Array, targets: Array, mask: Array) -> Any:
+    """The mask counts in the loss, and in what both are divided by."""
+    loss, _ = _wrong_loss()(y, targets, mask)
+    _, dy = _wrong_loss(count=lambda m, N, T: max(mask.sum(), 1))(y, targets, np.ones(mask.shape, bool))
+    return loss, dy
+
+
 def _wrong_masked(live: Any = None, pad: str = "carry", last: str = "length", step: Any = None,
                   start: Any = None) -> Any:  # fmt: skip
     """Padding gone wrong: which steps count as live, what stands on padding, which state is the last.
@@ -163,6 +194,23 @@ def _wrong_masked(live: Any = None, pad: str = "carry", last: str = "length", st
         return h, h[:, -1]
 
     return forward
+
+
+def _back_to_h0(x: Array, lengths: Array, h0: Array, *weights: Array) -> Any:
+    h = np.where((np.arange(x.shape[1]) < lengths[:, None])[..., None], _loop()(x, h0, *weights), h0[:, None])
+    return h, h[:, -1]
+
+
+def _no_tokens(x: Array, lengths: Array, h0: Array, *weights: Array) -> Any:
+    """Zeros for tokens on padding, where the state moves all the same."""
+    h = _loop()(x * (np.arange(x.shape[1]) < lengths[:, None])[..., None], h0, *weights)
+    return h, h[:, -1]
+
+
+def _longest_first(t: int, lengths: Array) -> Array:
+    """As many samples as are still running, from the first on."""
+    live: Array = np.arange(len(lengths)) < (t < lengths).sum()
+    return live
 
 
 # ---------------------------------------------------------------- draws
@@ -250,6 +298,12 @@ QUESTIONS = (
             Mistake("R15", "Change x_t alone: does your state move?", _wrong_step(lambda u, v, b: np.tanh(v + b))),
             Mistake("R16", "Your state is not bounded. What squashes it in the equation?",
                     _wrong_step(lambda u, v, b: u + v + b)),
+            Mistake("R17", "Set x_t = 0 and make h_prev large: is your state still inside (-1, 1)? What does the tanh "
+                    "hold in the equation?", _wrong_step(lambda u, v, b: np.tanh(u) + v + b)),
+            Mistake("R18", "tanh(1) is 0.76. Is yours 0.46? Look at what your exponentials are taken of.",
+                    _wrong_step(lambda u, v, b: np.tanh((u + v + b) / 2))),
+            Mistake("R19", "Some of your states are exactly 1 or -1. Which function bends smoothly towards them?",
+                    _wrong_step(lambda u, v, b: np.clip(u + v + b, -1, 1))),
         ),
     ),
     Question(
@@ -278,6 +332,10 @@ QUESTIONS = (
                  hint="It fails for a sequence of one token."),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
+            Case("one feature", N=3, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+                 hint="It fails for tokens of one feature: is an axis squeezed away?"),
+            Case("one unit", N=3, T=6, D=4, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+                 hint="It fails for a state of one unit: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
@@ -299,6 +357,21 @@ QUESTIONS = (
                     _loop(new=lambda a, prev, t, b: np.tanh(a + (b if t == 0 else 0)))),
             Mistake("F15", "As in the step: which unit feeds which? Try W_hh = [[0, 1], [0, 0]].",
                     lambda x, h0, W_xh, W_hh, b: _loop()(x, h0, W_xh, W_hh.T, b)),
+            Mistake("F16", "Your h[:, 0] is h0 itself. Which state comes out of step 0?", _h0_first),
+            Mistake("F17", "At t you read the token after it. May a state know of what comes later?",
+                    _loop(token=lambda x, t: x[:, min(t + 1, x.shape[1] - 1)])),
+            Mistake("F18", "The state of the first token should depend on that token and h0 alone. In which direction "
+                    "does your loop run?", _loop(steps=lambda T: range(T)[::-1])),
+            Mistake("F19", "Only the first sample is right. With which state does the second one begin?",
+                    _one_after_another),
+            Mistake("F20", "You give one state more than there are tokens. Is h0 the state after a token?", _with_h0),
+            Mistake("F21", "Your first axis is time. Which comes first in (N, T, H)?",
+                    lambda x, h0, W_xh, W_hh, b: _loop()(x, h0, W_xh, W_hh, b).swapaxes(0, 1)),
+            Mistake("F22", "You give the last state alone. For which t are states asked?",
+                    lambda x, h0, W_xh, W_hh, b: _loop()(x, h0, W_xh, W_hh, b)[:, -1]),
+            Mistake("MU6", "Every h[:, t] holds the last state. If one array is kept T times and written to T times, "
+                    "what does each of them hold?",
+                    lambda x, h0, W_xh, W_hh, b: 0 * (h := _loop()(x, h0, W_xh, W_hh, b)) + h[:, -1:]),
         ),
     ),
     Question(
@@ -322,6 +395,12 @@ QUESTIONS = (
                     lambda h, W_hy, b_y: np.maximum(h @ W_hy.T + b_y, 0)),
             Mistake("H04", "The scores are the same at every t. Which h[:, t] do you use?",
                     lambda h, W_hy, b_y: np.repeat(h[:, -1:] @ W_hy.T + b_y, h.shape[1], 1)),
+            Mistake("H07", "exp of each row sums to 1: that is a log-softmax. The loss applies the softmax; what "
+                    "should come in there?", lambda h, W_hy, b_y: np.log(_softmax(h @ W_hy.T + b_y))),
+            Mistake("H08", "All your scores lie in (0, 1). Is there a sigmoid in the equation of y?",
+                    lambda h, W_hy, b_y: _sigmoid(h @ W_hy.T + b_y)),
+            Mistake("H09", "The scores are the same at every t. Which h[:, t] do you use?",
+                    lambda h, W_hy, b_y: np.repeat(h[:, :1] @ W_hy.T + b_y, h.shape[1], 1)),
         ),
     ),
     Question(
@@ -333,9 +412,9 @@ QUESTIONS = (
             Case("small", N=3, T=8, V=6),
             Case("wide", N=5, T=7, V=11, hidden=True),
             Case("scores of a thousand", N=3, T=4, V=6, draw=_loss_inputs(1000.0), costs=0.5,
-                 hint="With scores of a thousand exp overflows. What may be subtracted from all scores of a position?"),
+                 hint=LARGE),
             Case("scores of two thousand", N=4, T=3, V=7, draw=_loss_inputs(2000.0), costs=0.5, hidden=True,
-                 hint="With large scores exp overflows. What may be subtracted from all scores of a position?"),
+                 hint=LARGE),
             Case("nothing kept", N=3, T=4, V=6, draw=_loss_inputs(kept="none"), waive=("mask is constant",), costs=0.25,
                  hint="No position is kept: the loss is 0.0 and the gradient zeros, not 0/0."),
             Case("masked scores changed", N=3, T=8, V=6, draw=_masked_scores, costs=0.5, hidden=True,
@@ -377,6 +456,15 @@ QUESTIONS = (
                     "position can have then?", _wrong_loss(log=lambda p: np.log(p + 1e-8))),
             Mistake("NU4", "One maximum for all positions makes the others underflow. Over which axis is the maximum?",
                     _wrong_loss(shift=lambda y: y - y.max())),
+            Mistake("L18b", KEPT_FROM_0, _wrong_loss(log=lambda p: np.log(np.maximum(p, 1e-12)))),
+            Mistake("L18c", KEPT_FROM_0, _wrong_loss(log=lambda p: np.log(np.maximum(p, 1e-10)))),
+            Mistake("L20", "You count the positions that the mask leaves out. What does True mean in it?",
+                    lambda y, targets, mask: _wrong_loss()(y, targets, ~mask)),
+            Mistake("L21", "Which target belongs to the scores at t: targets[:, t], or the one after it?",
+                    lambda y, targets, mask: _wrong_loss()(y, np.roll(targets, -1, axis=1), mask)),
+            Mistake("L22", "Only the target's score has a gradient in yours. Does p of the target not fall when the "
+                    "score of another class rises?", _wrong_loss(dy=lambda dy, mask, n: np.minimum(dy, 0.0))),
+            Mistake("L23", "Your loss honours the mask; does your gradient?", _gradient_everywhere),
         ),
     ),
     Question(
@@ -388,7 +476,7 @@ QUESTIONS = (
             Case("small", N=3, T=8, D=4, H=5),
             Case("wide", N=4, T=7, D=3, H=9, draw=_lengths(3, 7, 1, 6), hidden=True),
             Case("all short", N=3, T=8, D=4, H=5, draw=_lengths(6, 5, 2), hidden=True),
-            Case("padding changed", N=3, T=8, D=4, H=5, draw=_lengths(7, 4, 2), costs=0.5,
+            Case("padding changed", N=3, T=8, D=4, H=5, draw=_lengths(4, 7, 2), costs=0.5,
                  calls=("h, h_last = rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b)",
                         "h_other, h_last_other = rnn_forward_masked(x_other, lengths, h0, W_xh, W_hh, b)"),
                  hint="Only padding was changed; no state should have moved."),
@@ -413,6 +501,11 @@ QUESTIONS = (
                     _wrong_masked(live=lambda t, lengths: t < lengths.min() + 0 * lengths, last="column")),
             Mistake("V08", "Where in your code does the length of a sample count?",
                     _wrong_masked(live=lambda t, lengths: t < lengths + 99, last="column")),
+            Mistake("V13", "On padding your state goes back to h0. What does a short sample end with?", _back_to_h0),
+            Mistake("V14", "On padding you read zeros, and the state moves all the same. What should it do there?",
+                    _no_tokens),
+            Mistake("V15", "You take it that the first sample is the longest and the last the shortest. What if not?",
+                    _wrong_masked(live=_longest_first, last="column")),
         ),
     ),
 )  # fmt: skip
