@@ -473,7 +473,7 @@ with looking_at("memory_task", "SimpleRNN") as show:
     from memnet.memory_task import memory_task_label, memory_task_tokens
     from memnet.simple_rnn import SimpleRNN
 
-    run = experiments.train_on_task(memory_task_tokens, memory_task_label, updates=500, simple_rnn=SimpleRNN)
+    run = experiments.train_on_task(memory_task_tokens, memory_task_label, T=37, updates=500, simple_rnn=SimpleRNN)
     show(pictures.influence_and_accuracy(run))
 
 # %% [markdown]
