@@ -465,7 +465,7 @@ with looking_at("latch_weights", "rnn_forward") as show:
 # **Look at** the first column and the last. Everything in between tried to overwrite it.
 #
 # Weights like these exist, then. Does training *find* them? Two networks, your `SimpleRNN` and an LSTM, are trained on your own
-# task, and then each on recalling one part of it at a time. This takes half a minute.
+# task: on all of it, and on recalling one part of it at a time. This takes half a minute or so.
 
 # %%
 with looking_at("memory_task", "SimpleRNN") as show:
@@ -473,7 +473,7 @@ with looking_at("memory_task", "SimpleRNN") as show:
     from memnet.memory_task import memory_task_label, memory_task_tokens
     from memnet.simple_rnn import SimpleRNN
 
-    run = experiments.train_on_task(memory_task_tokens, memory_task_label, T=37, updates=500, simple_rnn=SimpleRNN)
+    run = experiments.train_on_task(memory_task_tokens, memory_task_label, simple_rnn=SimpleRNN)
     show(pictures.influence_and_accuracy(run))
 
 # %% [markdown]
