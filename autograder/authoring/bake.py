@@ -64,7 +64,7 @@ class Assignment:
 
 def load_assignment(folder: Path) -> Assignment:
     """Read ``assignment.toml``, ``questions/*.py`` and ``properties.py``. Raises AssignmentError."""
-    settings = _settings(folder)
+    settings = load_settings(folder)
     package = f"assignment_{settings['name'].replace('-', '_')}"
     _package(package, folder)
     questions: list[Question] = []
@@ -88,7 +88,8 @@ def load_assignment(folder: Path) -> Assignment:
     )  # fmt: skip
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def load_settings(folder: Path) -> dict[str, Any]:
+    """The contents of ``assignment.toml``. Raises AssignmentError."""
     path = folder / "assignment.toml"
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))

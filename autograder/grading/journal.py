@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,7 @@ if os.name == "posix":
     import fcntl
 
 NAME = "journal.jsonl"
+BUSY = "another grader is at work on it"
 Record = dict[str, Any]
 
 
@@ -97,7 +98,7 @@ class Journal:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise JournalError(f"{folder}: another grader is at work on it; wait, or name another folder") from None
+                raise JournalError(f"{folder}: {BUSY}; wait, or name another folder") from None
 
     def _read(self) -> None:
         """Find the records there are; cut off a last line that a killed run left half written."""
@@ -124,8 +125,7 @@ class Journal:
         for key, value in self.head.items() if not number else ():
             if found.get(key) != value:
                 raise JournalError(
-                    f"{self.path}: graded with another {key} ({_short(found.get(key))}, now {_short(value)}); "
-                    "name another folder"
+                    f"{self.path}: graded with another {key} ({short(found.get(key))}, now {short(value)}); name another folder"
                 )
 
     def _record(self, name: str) -> Record:
@@ -141,19 +141,30 @@ class Journal:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a record and see it to the disk. Raises JournalError, and leaves no half line behind."""
+        self._add(record, sync=True)
+
+    def extend(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add records that are safe elsewhere until this returns: they are seen to the disk together."""
+        for record in records:
+            self._add(record, sync=False)
+        with contextlib.suppress(OSError):
+            os.fsync(self._file)
+
+    def _add(self, record: Mapping[str, Any], *, sync: bool) -> None:
         begins = self._end
-        self._write(record)
+        self._write(record, sync=sync)
         self._places[record["submission"]] = (begins, self._end - begins)
 
-    def _write(self, item: Mapping[str, Any]) -> None:
+    def _write(self, item: Mapping[str, Any], *, sync: bool = True) -> None:
         text = _line_of(item)
         line = memoryview(text)
         try:
             os.lseek(self._file, self._end, os.SEEK_SET)
             while line:
                 line = line[os.write(self._file, line) :]
-            with contextlib.suppress(OSError):  # not every file system can; a record lost to a power cut is graded again
-                os.fsync(self._file)
+            if sync:
+                with contextlib.suppress(OSError):  # not every file system can; what a power cut takes is graded again
+                    os.fsync(self._file)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._end)
@@ -210,6 +221,22 @@ def _line_of(item: Mapping[str, Any]) -> bytes:
     return json.dumps(item, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def _short(value: object) -> str:
+def read_head(folder: Path) -> Record:
+    """The first line of a results folder's journal. Raises JournalError where there is none."""
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            head = json.loads(file.readline())
+    except OSError as error:
+        raise JournalError(f"{path}: {error.strerror}; name a folder that 'autograder grade' wrote") from None
+    except ValueError:
+        head = None
+    if not isinstance(head, dict):
+        raise JournalError(f"{path}: is damaged; restore it, or grade again")
+    return head
+
+
+def short(value: object) -> str:
+    """A value as a message shows it."""
     text = str(value)
     return text[:12] + "…" if len(text) > 24 else text
