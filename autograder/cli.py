@@ -6,26 +6,29 @@ Exit codes: 0 done, 1 done and something needs the staff's eye, 2 bad input, 3 s
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from .authoring.bake import AssignmentError, bake, load_assignment, shows_hidden_hints, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
+from .commands.progress import Steps, progress
 from .grading import grade as grading
 from .grading import reports
-from .grading.intake import IntakeError, file_stem, other_files, read_submission
+from .grading.cluster import ClusterError
+from .grading.intake import IntakeError, file_stem, read_submission
 from .grading.journal import Journal, JournalError
+from .grading.policy import Policy, apply
+from .lms.recognise import FORMATS, read_export
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except grading.GradingError as error:
         return _complain(error, 3)
-    except (AssignmentError, BundleError, IntakeError, JournalError, UsageError) as error:
+    except (AssignmentError, BundleError, ClusterError, IntakeError, JournalError, UsageError) as error:
         return _complain(error, 2)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror}; nothing that was written is lost", 2)
@@ -57,6 +60,8 @@ def _complain(error: object, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .commands import runs  # it uses what is below
+
     parser = argparse.ArgumentParser(prog="autograder", description="Release an assignment and grade submissions.")
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, run, text in (
@@ -73,13 +78,16 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--check", action="store_true", help="write nothing; list what is stale, exit 1 if any")
             command.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
         if name == "grade":
-            command.add_argument("submissions", type=Path, help="a folder of folders or zips")
+            command.add_argument("submissions", type=Path, help="what the LMS exported, folder or zip; or folders and zips")
+            command.add_argument("--format", default="", metavar="NAME", help=f"{', '.join(FORMATS)}; default: recognised")
             command.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
             command.add_argument("--jobs", type=int, default=grading.default_jobs(), help="default: one a core")
         if name in ("grade", "bake"):
             command.add_argument("--bundle", type=Path, default=None, metavar="FILE", help="default: build/NAME/bundle.npz")
         if name == "grade":
             command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
+            runs.add_grade_options(command)
+    runs.register(commands)
     _add_proving(commands)
     return parser
 
@@ -144,31 +152,8 @@ def _bake_to(assignment: Path, path: Path) -> Bundle:
     return baked
 
 
-@contextlib.contextmanager
-def _progress(what: str, total: int) -> Iterator[Any]:
-    """A bar with an estimate on a terminal; a plain line every tenth part elsewhere."""
-    if ERR.is_terminal:
-        columns = (
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[at]}", markup=False),  # a submission's name
-        )
-        with Progress(*columns, console=ERR, transient=True) as progress:
-            task = progress.add_task(what, total=total, at="")
-            yield lambda name: progress.update(task, advance=1, at=name[:30])
-        return
-    done, begun = 0, time.monotonic()
-
-    def step(name: str) -> None:
-        nonlocal done
-        done += 1
-        if done == total or done * 10 // total != (done - 1) * 10 // total:
-            left = (time.monotonic() - begun) / done * (total - done)
-            ERR.print(f"{what}: {done} of {total}, about {left:.0f} s left", markup=False)
-
-    yield step
+def _progress(what: str, total: int) -> AbstractContextManager[Steps]:
+    return progress(ERR, what, total)
 
 
 # ---------------------------------------------------------------- commands
@@ -224,35 +209,52 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
+    from .commands import runs
+
     level = grading.isolation(options.unsafe)
     assignment = find_assignment(options.assignment)
+    policy = runs.policy_of(assignment, options.extensions)
     bundle, path = ready_bundle(assignment, options.bundle)
     if options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs}: at least one")
-    for name in other_files(options.submissions):
+    export = read_export(options.submissions, options.format, bundle.package)
+    ERR.print(export.said, markup=False)
+    for name in export.others:
         ERR.print(f"not a submission: {name}", markup=False)
     if options.unsafe:
         ERR.print("UNSAFE: submissions run unconfined, and every record says so", markup=False)
-    head = {"assignment": bundle.assignment, "version": bundle.version, "bundle": bundle.digest, "isolation": level}
+    setup = grading.Setup(path, assignment, options.unsafe, level)
     begun = time.monotonic()
-    with Journal(options.out, head) as journal:
-        todo, names = grading.pending(options.submissions, journal, bundle.package)
-        if len(todo) < len(names):
-            ERR.print(f"{len(names) - len(todo)} of {len(names)} submissions have their record already", markup=False)
-        setup = grading.Setup(path, assignment, options.unsafe)
-        with _progress("grading", max(len(todo), 1)) as step:
-            for record, _ in grading.grade(todo, setup, bundle, options.jobs) if todo else ():
-                journal.append({**record, "isolation": level, "bundle": bundle.digest})
-                step(record["submission"])
+    with Journal(options.out, {"assignment": bundle.assignment, "isolation": level}) as journal:
+        graded = runs.grade_all(journal, runs.with_times(export.entries, options.times), setup, bundle, options)
         journal.settle()
-        records = [journal.records[name] for name in sorted(journal.records)]
-    _write_reports(options.out, records, bundle, shows_hidden_hints(assignment, datetime.now(UTC)))
-    _closing_table(records, len(todo), time.monotonic() - begun)
-    OUT.print(f"\n{options.out / 'grades.csv'}, {options.out / 'feedback'}/, {options.out / 'records'}/", markup=False)
-    bad = [record for record in records if record["status"] == "grader_error"]
-    for record in bad:
-        ERR.print(f"{record['submission']}: the grader could not judge it: {record['problem']}", markup=False)
-    return 1 if bad else 0
+        if options.shard:
+            OUT.print(f"{options.out}: {len(journal.records)} records of this shard; "
+                      "'autograder merge' puts all shards together and writes the reports", markup=False)  # fmt: skip
+            return 0
+        return bring_out(options.out, journal, bundle, policy, assignment, graded, time.monotonic() - begun)
+
+
+def bring_out(
+    out: Path, journal: Journal, bundle: Bundle, policy: Policy, assignment: Path, graded: int = 0, seconds: float = 0.0
+) -> int:
+    """Write the reports of a finished run and say what is in them. Returns the exit code."""
+    from .commands import runs
+
+    records = journal.records.in_order(lambda record: apply(record, policy))
+    _write_reports(out, records, bundle, shows_hidden_hints(assignment, datetime.now(UTC)))
+    runs.warn_of_unknown(policy, records)
+    _closing_table(records, graded, seconds)
+    OUT.print(f"\n{out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
+    old = [record["submission"] for record in records if record["bundle"] != bundle.digest]
+    if old:
+        ERR.print(f"{len(old)} records, such as {old[0]}, are of an older version; grade without --only, --since and --failed",
+                  markup=False)  # fmt: skip
+    bad = [f"{record['submission']}: the grader could not judge it: {record['problem']}"
+           for record in records if record["status"] == "grader_error"]  # fmt: skip
+    for line in bad:
+        ERR.print(line, markup=False)
+    return 1 if bad or old else 0
 
 
 def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle, hidden_hints: bool) -> None:

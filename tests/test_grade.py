@@ -22,7 +22,9 @@ COMMAND = [sys.executable, "-c", "import sys; from autograder.cli import main; s
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """All files but the audit log, which says where and when."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "audit.jsonl"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def rows(out: Path) -> dict[str, dict[str, str]]:

@@ -70,7 +70,7 @@ class Assignment:
 
 def load_assignment(folder: Path) -> Assignment:
     """Read ``assignment.toml``, ``questions/*.py`` and ``properties.py``. Raises AssignmentError."""
-    settings = _settings(folder)
+    settings = load_settings(folder)
     package = f"assignment_{settings['name'].replace('-', '_')}"
     _package(package, folder)
     questions: list[Question] = []
@@ -111,7 +111,8 @@ def _written(folder: Path, entries: Any) -> tuple[Written, ...]:
     return tuple(found)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def load_settings(folder: Path) -> dict[str, Any]:
+    """The contents of ``assignment.toml``. Raises AssignmentError."""
     path = folder / "assignment.toml"
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -141,7 +142,7 @@ def shows_hidden_hints(folder: Path, now: datetime) -> bool:
 
     now: a time with its offset. Raises AssignmentError.
     """
-    settings = _settings(folder)
+    settings = load_settings(folder)
     when = settings.get("hidden_hints", "never")
     return bool(when == "always" or (when == "after_deadline" and now > settings["deadline"]))
 

@@ -237,11 +237,11 @@ def _judge_values(
         for leaf, comparison in _compare_value(question, case, name, output, expected, got):
             comparisons[leaf] = comparison
             owners[leaf] = output
-    return _told_apart(case, answer, comparisons, owners), owners
+    return _told_apart(case, values, comparisons, owners), owners
 
 
 def _told_apart(
-    case: BakedCase, answer: Answer, comparisons: Mapping[str, Comparison], owners: Mapping[str, str]
+    case: BakedCase, values: Mapping[str, Any], comparisons: Mapping[str, Comparison], owners: Mapping[str, str]
 ) -> dict[str, Comparison]:
     """The comparisons, where a wrong array that is right for another output says so first."""
     expected = {leaf: value for leaf in comparisons if isinstance(value := _leaf_of(case.expected, leaf, {}), np.ndarray)}
@@ -249,7 +249,7 @@ def _told_apart(
     for leaf, comparison in comparisons.items():
         if comparison.right:
             continue
-        got = _leaf_of(answer.values, leaf, case.expected)
+        got = _leaf_of(values, leaf, case.expected)
         for other, wanted in expected.items():
             telling = owners[other] != owners[leaf] and wanted.size > 1 and wanted.any()
             if telling and matches(got, wanted, case.tolerances[other][1]):

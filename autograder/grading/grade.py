@@ -1,31 +1,41 @@
 """Grades a folder of submissions in parallel, one record each. Imports the engine; what it runs is confined.
 
 Each judge is a process of its own, with its own zygote; this process only hands out names and writes the journal.
-Whatever one submission does, the others are graded.
+Whatever one submission does, the others are graded. A question keeps its result while nothing that it depends on
+changes: the submission's modules, the question as it was baked, the engine, Python, numpy and the isolation.
 """
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
+import platform
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..authoring.bake import load_properties
+from ..checks import bundle as bundles
 from ..checks.bundle import BakedQuestion, Bundle, read
 from ..checks.judge import Property, QuestionRun
 from ..checks.runner import ProcessRunner, Runner, clean
 from ..isolation import lockdown
-from ..isolation.sandbox import SandboxError, SandboxRunner, die_with_parent
-from .intake import Submission, list_submissions, read_submission
+from ..isolation.sandbox import ENVIRONMENT, SandboxError, SandboxRunner, die_with_parent
+from .intake import Entry, Submission, read_entry
 from .journal import Journal
 
 OUTPUT_SHOWN = 4000  # characters of what a submission printed that its record keeps
@@ -35,6 +45,9 @@ class GradingError(Exception):
     """Nothing can be graded here; the message says what to do."""
 
 
+Record = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Setup:
     """What a judge needs to begin: paths, not the answers themselves, because it is started by exec."""
@@ -42,24 +55,103 @@ class Setup:
     bundle: Path
     assignment: Path
     unsafe: bool = False
+    level: str = ""  # of isolation, as it goes into records
+
+
+# ---------------------------------------------------------------- what a result depends on
+
+
+def stamp(bundle: Bundle, assignment: Path, level: str) -> Record:
+    """What a record says of how it came about. Two records with the same stamp and the same content are the same."""
+    audit = {
+        "engine": _engine(), "python": platform.python_version(), "numpy": np.__version__,
+        "seed": bundle.assignment,  # inputs are drawn from it, and from the names of question and case
+        "hash_seed": ENVIRONMENT["PYTHONHASHSEED"], "questions": question_digests(bundle, assignment), "modules": "",
+    }  # fmt: skip
+    return {"isolation": level, "bundle": bundle.digest, "audit": audit}
+
+
+def question_digests(bundle: Bundle, assignment: Path) -> dict[str, str]:
+    """By question, a hash of all that its result depends on besides the submission and the engine."""
+    properties = assignment / "properties.py"
+    judged_by_code = properties.read_bytes().replace(b"\r\n", b"\n") if properties.exists() else b""
+    found = {}
+    for question in bundle.questions:
+        alone = replace(bundle, title="", version="", parts={}, source="", questions=(question,))
+        digest = hashlib.sha256(repr(bundle.torch_modules).encode())
+        for part in bundles.encode(alone):
+            digest.update(part)
+        if any(case.verdict for case in question.cases):
+            digest.update(judged_by_code)
+        found[question.name] = digest.hexdigest()[:16]
+    return found
+
+
+@cache
+def _engine() -> str:
+    """A hash of the engine's files that decide what a record says."""
+    package = Path(__file__).resolve().parent.parent
+    files = [*sorted(package.glob("checks/*.py")), *sorted(package.glob("isolation/*.py"))]
+    digest = hashlib.sha256()
+    for path in (*files, package / "grading" / "intake.py", Path(__file__)):
+        digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
+
+
+def modules_digest(submission: Submission) -> str:
+    """A hash of the code that is run: all modules, since they import each other; the notebook where they lack."""
+    digest = hashlib.sha256()
+    notebook = {"": submission.notebook} if submission.notebook is not None and not submission.sources else {}
+    for name, data in sorted({**submission.sources, **notebook}.items()):
+        digest.update(f"{name}\n{len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
+def _stamped(record: Record, stamped: Record, modules: str) -> Record:
+    return {**record, **stamped, "audit": {**stamped["audit"], "modules": modules}}
+
+
+def is_current(record: Record, submission: Submission, facts: Mapping[str, Any], stamped: Record) -> bool:
+    """Whether grading the submission again would give this record."""
+    now = _stamped({"content": submission.content, "problem": submission.problem, **facts}, stamped, modules_digest(submission))
+    return record["status"] != "grader_error" and all(record.get(key) == value for key, value in now.items())
+
+
+def kept_questions(old: Record | None, submission: Submission, stamped: Record) -> dict[str, Record]:
+    """Those parts of an older record that are what grading again would give, by question.
+
+    Where the submission printed something there are none: what a record keeps of it comes from all questions.
+    """
+    if old is None or old["status"] != "graded" or old["printed"] or old["isolation"] != stamped["isolation"]:
+        return {}
+    was, now = old["audit"], {**stamped["audit"], "modules": modules_digest(submission)}
+    if any(was.get(key) != value for key, value in now.items() if key != "questions"):
+        return {}
+    same = {name for name, digest in now["questions"].items() if was["questions"].get(name) == digest}
+    return {question["name"]: question for question in old["questions"] if question["name"] in same}
 
 
 # ---------------------------------------------------------------- one submission
 
 
 def judge_submission(
-    submission: Submission, bundle: Bundle, runner: Runner, properties: Mapping[str, Property]
-) -> dict[str, Any]:
-    """The record of one submission: plain data that depends on the submission and the bundle alone."""
-    questions: list[dict[str, Any]] = []
+    submission: Submission,
+    bundle: Bundle,
+    runner: Runner,
+    properties: Mapping[str, Property],
+    kept: Mapping[str, Record] | None = None,
+) -> Record:
+    """The record of one submission: plain data that depends on the submission and the bundle alone.
+
+    kept: parts of an older record, by question, that are still what they would be; the others are judged.
+    """
+    printed = ""
     if submission.problem:
         questions = [_not_judged(question, "missing") for question in bundle.questions]
     else:
-        runner.open(submission.sources)
-        try:
-            questions = _judge_all(bundle, runner, properties)
-        finally:
-            runner.close()
+        questions, printed = _judge_questions(submission, bundle, runner, properties, kept or {})
+        if kept and printed:  # only a run of everything prints what a run of everything prints
+            questions, printed = _judge_questions(submission, bundle, runner, properties, {})
     verdicts = {question["verdict"] for question in questions}
     return {
         "submission": submission.name,
@@ -67,14 +159,30 @@ def judge_submission(
         "status": "unreadable" if submission.problem else ("grader_error" if "grader_error" in verdicts else "graded"),
         "problem": submission.problem,
         "notes": list(submission.notes),
-        "printed": clean(runner.printed(), OUTPUT_SHOWN) if not submission.problem else "",
+        "printed": printed,
         "total": round(sum(question["earned"] for question in questions), 2),
         "possible": bundle.possible,
         "questions": questions,
     }
 
 
-def _judge_all(bundle: Bundle, runner: Runner, properties: Mapping[str, Property]) -> list[dict[str, Any]]:
+def _judge_questions(
+    submission: Submission, bundle: Bundle, runner: Runner, properties: Mapping[str, Property], kept: Mapping[str, Record]
+) -> tuple[list[Record], str]:
+    """Each question's part of a record, and what the submission printed."""
+    fresh = tuple(question for question in bundle.questions if question.name not in kept)
+    if not fresh:
+        return [dict(kept[question.name]) for question in bundle.questions], ""
+    runner.open(submission.sources)
+    try:
+        judged = iter(_judge_all(replace(bundle, questions=fresh), runner, properties))
+    finally:
+        runner.close()
+    questions = [dict(kept[question.name]) if question.name in kept else next(judged) for question in bundle.questions]
+    return questions, clean(runner.printed(), OUTPUT_SHOWN)
+
+
+def _judge_all(bundle: Bundle, runner: Runner, properties: Mapping[str, Property]) -> list[Record]:
     """Each question's part of a record. The public cases of all questions come first.
 
     What code says in a public case is shown to its student: no worker may have seen a hidden input by then.
@@ -115,6 +223,7 @@ class _Judge:
     bundle: Bundle
     properties: Mapping[str, Property]
     runner: Runner
+    stamp: Record
 
 
 def make_runner(bundle: Bundle, *, unsafe: bool = False) -> Runner:
@@ -130,23 +239,37 @@ def _begin(setup: Setup) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     _Judge.bundle = read(setup.bundle)
     _Judge.properties = load_properties(setup.assignment)
+    _Judge.stamp = stamp(_Judge.bundle, setup.assignment, setup.level)
     _Judge.runner = make_runner(_Judge.bundle, unsafe=setup.unsafe)
     if isinstance(_Judge.runner, SandboxRunner):  # at exit in good order, so that its zygotes are waited for
         Finalize(None, _Judge.runner.shut_down, exitpriority=10)
 
 
-def _judge(name: str, path: Path) -> dict[str, Any]:
-    content = ""
+def _judge(entry: Entry, old: Record | None) -> tuple[Record, Record]:
+    """The record of an entry, and what its line in the audit log says of the making of it."""
+    begun, used = time.monotonic(), time.process_time()
+    record = {**_judge_entry(entry, old), **entry.facts()}
+    return record, {
+        "submission": entry.name, "content": record["content"], "bundle": _Judge.bundle.digest, "host": platform.node(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(time.monotonic() - begun, 3),
+        "judge_cpu": round(time.process_time() - used, 3),
+    }  # fmt: skip
+
+
+def _judge_entry(entry: Entry, old: Record | None) -> Record:
+    name, content, modules = entry.name, "", ""
     try:
-        submission = read_submission(name, path, package=_Judge.bundle.package)
-        content = submission.content
-        return judge_submission(submission, _Judge.bundle, _Judge.runner, _Judge.properties)
+        submission = read_entry(entry, package=_Judge.bundle.package)
+        content, modules = submission.content, modules_digest(submission)
+        kept = kept_questions(old, submission, _Judge.stamp)
+        record = judge_submission(submission, _Judge.bundle, _Judge.runner, _Judge.properties, kept)
     except SandboxError as error:
         if isinstance(_Judge.runner, SandboxRunner):
             _Judge.runner.shut_down()
-        return grader_error(name, content, _Judge.bundle, str(error))
+        record = grader_error(name, content, _Judge.bundle, str(error))
     except Exception as error:  # no submission may cost another one its grade
-        return grader_error(name, content, _Judge.bundle, f"{type(error).__name__}: {clean(str(error))}")
+        record = grader_error(name, content, _Judge.bundle, f"{type(error).__name__}: {clean(str(error))}")
+    return _stamped(record, _Judge.stamp, modules)
 
 
 # ---------------------------------------------------------------- all submissions
@@ -165,57 +288,88 @@ def isolation(unsafe: bool) -> str:
         ) from None
 
 
-def pending(folder: Path, journal: Journal, package: str) -> tuple[list[tuple[str, Path]], list[str]]:
-    """The submissions that have no record yet or have changed since, and the names of all."""
-    entries = list_submissions(folder)
-    todo = []
-    for name, path in entries:
-        record = journal.records.get(name)
-        if record is not None and record["status"] != "grader_error":
-            found = read_submission(name, path, package=package)
-            if (record["content"], record["problem"]) == (found.content, found.problem):
-                continue
-        todo.append((name, path))
-    return todo, [name for name, _ in entries]
+def pending(entries: Iterable[Entry], journal: Journal, package: str, stamped: Record) -> list[Entry]:
+    """The submissions that have no record yet, or one that grading them again would not give."""
+    return [entry for entry in entries if not _has_record(entry, journal, package, stamped)]
 
 
-def grade(todo: Sequence[tuple[str, Path]], setup: Setup, bundle: Bundle, jobs: int) -> Iterator[tuple[dict[str, Any], float]]:
-    """Grade submissions, yielding each record as it is known, with the seconds it took.
+def _has_record(entry: Entry, journal: Journal, package: str, stamped: Record) -> bool:
+    record = journal.records.get(entry.name)
+    return record is not None and is_current(record, read_entry(entry, package=package), entry.facts(), stamped)
+
+
+def grade(
+    todo: Sequence[Entry],
+    setup: Setup,
+    bundle: Bundle,
+    jobs: int,
+    *,
+    old: Callable[[str], Record | None] = lambda name: None,
+    watch: Callable[[str, float], None] = lambda name, seconds: None,
+) -> Iterator[tuple[Record, Record]]:
+    """Grade submissions, yielding each record as it is known, with its line for the audit log.
 
     If a judge's process dies, the submissions that were under way are tried again one by one, each alone; one that
     kills its judge again gets a record that says so. The others go on in parallel.
+    old: an older record of a submission, by name. watch: is told every second who has been under way the longest.
     """
-    queue = list(todo)
+    queue, run = list(todo), _Run(setup, old, watch)
     while queue:
-        suspects: list[tuple[str, Path]] = []
-        yield from _in_parallel(queue, suspects, setup, jobs)
-        for name, path in suspects:
-            alone, again = [(name, path)], list[tuple[str, Path]]()
-            yield from _in_parallel(alone, again, setup, 1)
+        suspects: list[Entry] = []
+        yield from _in_parallel(queue, suspects, run, jobs)
+        for entry in suspects:
+            alone, again = [entry], list[Entry]()
+            yield from _in_parallel(alone, again, run, 1)
             if again:
-                yield grader_error(name, "", bundle, "the judge's process died of it, twice"), 0.0
+                record = grader_error(entry.name, "", bundle, "the judge's process died of it, twice")
+                stamped = _stamped(record, stamp(bundle, setup.assignment, setup.level), "")
+                yield {**stamped, **entry.facts()}, {"submission": entry.name, "host": platform.node()}
 
 
-def _in_parallel(
-    queue: list[tuple[str, Path]], suspects: list[tuple[str, Path]], setup: Setup, jobs: int
-) -> Iterator[tuple[dict[str, Any], float]]:
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same while a folder is graded."""
+
+    setup: Setup
+    old: Callable[[str], Record | None]
+    watch: Callable[[str, float], None]
+
+
+def _in_parallel(queue: list[Entry], suspects: list[Entry], run: _Run, jobs: int) -> Iterator[tuple[Record, Record]]:
     """Grade from the queue until it is empty or a judge dies; those under way then become suspects."""
-    context = multiprocessing.get_context("spawn")  # never a fork of a process that knows
     queue.reverse()
-    with ProcessPoolExecutor(min(jobs, len(queue)), context, _begin, (setup,)) as pool:
-        waiting: dict[Future[dict[str, Any]], tuple[str, Path, float]] = {}
+    with _judges(min(jobs, len(queue)), run.setup) as pool:
+        waiting: dict[Future[tuple[Record, Record]], tuple[Entry, float]] = {}
         while (queue and not suspects) or waiting:
             while queue and not suspects and len(waiting) < 2 * jobs:
-                name, path = queue.pop()
-                waiting[pool.submit(_judge, name, path)] = (name, path, time.monotonic())
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                entry = queue.pop()
+                waiting[pool.submit(_judge, entry, run.old(entry.name))] = (entry, time.monotonic())
+            done, _ = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
             for future in done:
-                name, path, begun = waiting.pop(future)
+                entry, _ = waiting.pop(future)
                 try:
-                    yield future.result(), time.monotonic() - begun
+                    yield future.result()
                 except BrokenProcessPool:
-                    suspects.append((name, path))
+                    suspects.append(entry)
+            if waiting:
+                entry, begun = min(waiting.values(), key=lambda value: value[1])
+                run.watch(entry.name, time.monotonic() - begun)
     queue.reverse()
+
+
+@contextmanager
+def _judges(count: int, setup: Setup) -> Iterator[ProcessPoolExecutor]:
+    """Processes that judge. When the run is stopped they are killed: one may be waiting for a program that hangs."""
+    before = set[BaseProcess](multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")  # never a fork of a process that knows
+    with ProcessPoolExecutor(count, context, _begin, (setup,)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - before:
+                process.kill()
+            raise
 
 
 def default_jobs() -> int:

@@ -21,20 +21,32 @@ Record = Mapping[str, Any]
 
 
 def grades_csv(records: Sequence[Record], questions: Sequence[str]) -> str:
-    """``submission,status,total,possible`` and a column a question, one row a submission, in the order of names."""
+    """``submission,status,total,possible`` and a column a question, one row a submission, in the order of names.
+
+    Where rules such as a late penalty hold, ``raw,penalty,why`` say what became of the points.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(["submission", "status", "total", "possible", *questions])
-    for record in sorted(records, key=lambda record: str(record["submission"])):
-        earned = {question["name"]: question["earned"] for question in record["questions"]}
-        row = [
-            spreadsheet_safe(record["submission"]),
-            record["status"],
-            f"{record['total']:g}",
-            f"{record['possible']:g}",
-        ]
-        writer.writerow([*row, *(f"{earned.get(name, 0.0):g}" for name in questions)])
+    ruled = bool(records) and "policy" in records[0]
+    rules = ["raw", "penalty", "why"] if ruled else []
+    writer.writerow(["submission", "status", "total", "possible", *rules, *questions])
+    writer.writerows(_row(record, questions, ruled) for record in by_name(records))
     return buffer.getvalue()
+
+
+def by_name(records: Sequence[Record]) -> Iterator[Record]:
+    """Records in the order of names, one by one: a class need not fit into memory."""
+    names = [str(record["submission"]) for record in records]
+    yield from (records[index] for index in sorted(range(len(names)), key=names.__getitem__))
+
+
+def _row(record: Record, questions: Sequence[str], ruled: bool) -> list[str]:
+    earned = {question["name"]: question["earned"] for question in record["questions"]}
+    row = [spreadsheet_safe(record["submission"]), record["status"], f"{record['total']:g}", f"{record['possible']:g}"]
+    if ruled:
+        policy = record["policy"]
+        row += [f"{policy['raw']:g}", f"{policy['penalty']:g}", spreadsheet_safe("; ".join(policy["why"]))]
+    return [*row, *(f"{earned.get(name, 0.0):g}" for name in questions)]
 
 
 def spreadsheet_safe(text: str) -> str:
