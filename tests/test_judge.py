@@ -388,3 +388,56 @@ def test_case_that_asks_for_one_output_costs_only_that_one(question: BakedQuesti
     assert Outcome(case, "crashed", answer=Answer("crashed")).wrong_outputs(("y", "z")) == {"y"}
     assert Outcome(case, "passed").wrong_outputs(("y", "z")) == set()
     assert Outcome(replace(case, verdict="some"), "crashed").wrong_outputs(("y", "z")) == {"y", "z"}
+
+
+# ---------------------------------------------------------------- several functions in one question
+
+TWO = Question(
+    "two", number="A1", module="m", points=4, minutes=5,
+    calls=("y = double(x)", "z = shift(x)", "z_again = shift(x)", "z_after = shift(y)"),
+    inputs={"x": "N D"}, outputs={"y": "N D", "z": "N D"}, oracle={"double": lambda x: 2 * x, "shift": lambda x: x + 1},
+    cases=(Case("small", N=2, D=3), Case("wide", N=3, D=5, hidden=True)),
+    mistakes=(Mistake("halves", "Which way?", {"double": lambda x: x / 2, "shift": lambda x: x + 1}),),
+)  # fmt: skip
+DOUBLE, SHIFT = "def double(x):\n    return 2 * x\n", "def shift(x):\n    return x + 1\n"
+STUB = "def {}(x):\n    raise NotImplementedError\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict", "shares", "findings"),
+    [
+        (DOUBLE + SHIFT, "passed", [2.0, 2.0], []),
+        (DOUBLE + STUB.format("shift"), "wrong", [2.0, 0.0], ["shift is not written yet"]),
+        (STUB.format("shift") + STUB.format("double"), "not_implemented", [0.0, 0.0], []),
+        (DOUBLE, "wrong", [2.0, 0.0], ["toy/m.py has no shift"]),
+        (DOUBLE + "def shift(x):\n    return x[9]\n", "wrong", [2.0, 0.0],
+         ["shift stopped with IndexError: index 9 is out of bounds for axis 0 with size 2"]),
+        # What shift makes of double's result cannot be known; the rest of it can.
+        (STUB.format("double") + SHIFT, "wrong", [0.0, 0.0], ["double is not written yet"]),
+        (DOUBLE.replace("2 * x", "x / 2") + STUB.format("shift"), "wrong", [0.0, 0.0],
+         ["y is 1/4 times what is expected, everywhere", "shift is not written yet"]),
+        (DOUBLE + "def shift(x):\n    raise SystemExit\n", "wrong", [2.0, 0.0],
+         ["shift stopped with the code asked Python to exit"]),
+        (DOUBLE + "def shift(x):\n    open('x')\n", "forbidden", [0.0, 0.0], []),
+        (DOUBLE + "def shift(x):\n    import os; os._exit(0)\n", "crashed", [0.0, 0.0], []),
+    ],
+)  # fmt: skip
+def test_a_function_does_not_fall_with_another(
+    runner: ProcessRunner, source: str, verdict: str, shares: list[float], findings: list[str]
+) -> None:
+    report = judge(runner, bake_question(TWO, "seed", {}), source)
+    assert report["verdict"] == verdict
+    assert [output["earned"] for output in report["outputs"]] == shares
+    told = [text for value in case_of(report, "small")["values"] for text in value["findings"]]
+    assert [text for text in told if not text.startswith("y[0, 0]")] == findings
+
+
+def test_where_one_function_stopped_is_shown(runner: ProcessRunner) -> None:
+    report = judge(runner, bake_question(TWO, "seed", {}), DOUBLE + "def shift(x):\n    return x[9]\n")
+    assert case_of(report, "small")["trace"].count("line 4, in shift") == 1
+
+
+def test_a_mistake_is_named_beside_a_function_that_is_missing(runner: ProcessRunner) -> None:
+    report = judge(runner, bake_question(TWO, "seed", {}), DOUBLE.replace("2 * x", "x / 2"))
+    assert named(report)["y"] == ("halves", "Which way?")
+    assert named(report)["z"] == ("", "")
