@@ -231,6 +231,9 @@ def memory_task(answers: Values, evidence: Values) -> dict[str, str]:
 
 def _task_tokens(answers: Values, evidence: Values) -> str:
     n, T, V = evidence["n"], evidence["T"], evidence["V"]
+    for name in ("tokens", "tokens_again", "tokens_other"):
+        if hasattr(answers[name], "reason"):
+            return str(answers[name].reason)
     tokens = answers["tokens"]
     if not isinstance(tokens, np.ndarray) or tokens.dtype.kind not in "iu" or tokens.shape != (n, T):
         return f"memory_task_tokens did not return an int array of shape (n, T) = ({n}, {T})"
@@ -255,6 +258,10 @@ def _task_labels(answers: Values, evidence: Values) -> str:
     lengths = {"": n, "_again": n, "_turned": n, "_part": part.sum(), "_own": n, "_moved": n * evidence["T"]}
     for name, rows in lengths.items():
         label = answers["label" + name]
+        if name == "_own" and hasattr(label, "reason"):  # your own tokens are judged by themselves
+            continue
+        if hasattr(label, "reason"):
+            return str(label.reason)
         if not isinstance(label, np.ndarray) or label.dtype.kind not in "iub" or label.shape != (rows,):
             return f"memory_task_label did not return an int array of shape (n,) = ({rows},)"
     label = answers["label"]

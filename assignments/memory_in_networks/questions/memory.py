@@ -196,8 +196,9 @@ QUESTIONS = (
             Case("one segment", N=2, T=7, D=3, H=5, k=7, costs=0.25, hidden=True, waive=("T = k", "T mod k = 0")),
             Case("k above T", N=3, T=5, D=2, H=4, k=9, costs=0.25, hidden=True, waive=("k > T",)),
             Case("one step", N=3, T=1, D=4, H=5, k=2, costs=0.1, waive=("T = 1", "k > T")),
-            Case("budget at T = 512", N=4, T=512, D=3, H=256, k=23, costs=0.1, budget=budget, draw=_long),
-            Case("budget at T = 2048", N=4, T=2048, D=3, H=256, k=46, costs=0.25, budget=budget, draw=_long),
+            # The public ones are narrow, so that the file which students are given stays small.
+            Case("budget at T = 512", N=8, T=512, D=2, H=64, k=23, costs=0.1, budget=budget, draw=_long),
+            Case("budget at T = 2048", N=8, T=2048, D=2, H=64, k=46, costs=0.25, budget=budget, draw=_long),
             Case("budget at T = 4096", N=4, T=4096, D=3, H=256, k=66, costs=0.35, budget=budget, draw=_long,
                  hidden=True),
         ),
