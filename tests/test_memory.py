@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from memnet.optional import checkpoint_schedule
 
 from autograder.checks.bundle import BakedQuestion, Bundle
@@ -433,6 +436,25 @@ def test_bad_schedules_are_told_where_they_go_wrong(carried_out, name):
     assert says in valid
     assert valid.startswith("checkpoint_schedule(50, 3)")
     assert optimal == valid
+
+
+PAIRS = st.lists(st.tuples(st.integers(-2, 6), st.integers(-3, 53)), max_size=60)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.integers(), lambda inner: st.lists(inner, max_size=4)
+)
+ARRAYS = arrays.arrays(
+    arrays.integer_dtypes() | arrays.unsigned_integer_dtypes() | arrays.floating_dtypes(),
+    arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(PAIRS, PAIRS.map(lambda rows: [*BEST.tolist()[:-1], *rows]), ANYTHING, ARRAYS))
+def test_whatever_comes_is_judged(assignment, actions):
+    found = assignment.properties["checkpoint_schedule"]({"actions_0": actions}, {"T_0": T, "slots_0": SLOTS})
+    assert all(text == "" or text.startswith("checkpoint_schedule(50, 3)") for text in found.values())
+    if not isinstance(actions, list) or len(actions) < T:  # every step goes back by an action of its own
+        assert found["valid"]
 
 
 def test_lists_of_pairs_do_too(carried_out):
