@@ -107,11 +107,11 @@ def test_training_on_the_task_gives_all_that_the_picture_needs_and_leaves_torch_
 
 
 @pytest.mark.slow
-def test_the_simple_rnn_forgets_the_first_token_on_fresh_seeds():
+def test_the_simple_rnn_names_the_first_token_least_often_on_a_fresh_seed():
     """Twenty seeds and the LSTM: `python tests/benchmarks/lab_seeds.py`."""
     first, middle = (experiments.recall_accuracy("RNN", place, memory_task_tokens, seed=77) for place in (0, 18))
-    assert first <= 0.6
-    assert middle >= 0.85
+    assert first <= 0.8
+    assert first + 0.1 <= middle
 
 
 # ---------------------------------------------------------------- pictures
