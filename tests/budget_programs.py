@@ -583,9 +583,6 @@ CHEATS = {
     "an attribute of the function": cheat(start="kept = rnn_backward_checkpointed.kept = []"),
     "a tracer stopped": cheat(
         start="import sys, tracemalloc\ntracemalloc.stop()\nsys.settrace(None)\nkept = []"),
-    "a mapping": cheat(
-        top="import mmap", start="kept = np.frombuffer(mmap.mmap(-1, 8 * T * N * H)).reshape(T, N, H)",
-        keep="kept[t] = h", take="before = kept[t].copy()"),
     "a thread": cheat(
         top="import threading", start="kept = threading.local()\nkept.all = []", keep="kept.all.append(h)",
         take="before = kept.all.pop()"),
@@ -611,6 +608,9 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
 
 # Bytes that are no memory of the process: a file in memory, pipes, and the kernel's own count set back.
 BARRED = {
+    "a mapping": cheat(
+        top="import mmap", start="kept = np.frombuffer(mmap.mmap(-1, 8 * T * N * H)).reshape(T, N, H)",
+        keep="kept[t] = h", take="before = kept[t].copy()"),
     "a file in memory": cheat(
         top="import os", start="file = os.memfd_create('kept')", keep="os.pwrite(file, h.tobytes(), t * h.nbytes)",
         take="before = np.frombuffer(os.pread(file, 8 * N * H, t * 8 * N * H)).reshape(N, H)"),

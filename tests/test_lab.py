@@ -100,16 +100,18 @@ def test_training_on_the_task_gives_all_that_the_picture_needs_and_leaves_torch_
     assert set(run.influence) == {"labels", "RNN", "LSTM"}
     assert all(shares.shape == (5,) for shares in run.influence.values())
     for name in ("RNN", "LSTM"):
-        assert run.recall[name][2] >= 0.95
-        assert 0 <= run.accuracy[name] <= 1
+        assert run.recall[name].min() >= 0.95  # nothing is far away in five steps
+        assert run.accuracy[name] >= 0.9
+        assert np.allclose(run.influence[name], run.influence["labels"], atol=0.1)
+        assert 0 <= run.whole[name] <= 1
 
 
 @pytest.mark.slow
-def test_the_simple_rnn_forgets_the_first_token_on_fresh_seeds():
+def test_the_simple_rnn_names_the_first_token_least_often_on_a_fresh_seed():
     """Twenty seeds and the LSTM: `python tests/benchmarks/lab_seeds.py`."""
     first, middle = (experiments.recall_accuracy("RNN", place, memory_task_tokens, seed=77) for place in (0, 18))
-    assert first <= 0.6
-    assert middle >= 0.85
+    assert first <= 0.8
+    assert first + 0.1 <= middle
 
 
 # ---------------------------------------------------------------- pictures
@@ -173,6 +175,29 @@ def test_without_ipywidgets_the_slider_is_the_strip(monkeypatch):
     assert len(figure.axes) == 7  # six moments and a scale
 
 
+IN_A_NOTEBOOK = (
+    "import numpy as np, sys; sys.path.insert(0, {folder!r}); from lab import pictures\n"
+    "shown = pictures.hidden_state_slider(np.linspace(-1, 1, 15).reshape(5, 3), 'the trophy would not fit'.split())\nshown",
+    "slider = shown.children[0]; slider.value = 2",
+    "slider.value = 4",
+)
+
+
+@pytest.mark.slow
+def test_the_slider_redraws_in_a_kernel():
+    nbclient, v4 = pytest.importorskip("nbclient"), pytest.importorskip("nbformat").v4
+    cells = [v4.new_code_cell(text.format(folder=str(ASSIGNMENT / "student"))) for text in IN_A_NOTEBOOK]
+    notebook = v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", store_widget_state=True).execute()
+    (view,) = notebook.cells[0].outputs
+    assert "application/vnd.jupyter.widget-view+json" in view["data"]
+    state = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
+    models = {model["model_name"]: model["state"] for model in state}
+    assert models["IntSliderModel"]["max"] == 5
+    (shown,) = models["OutputModel"]["outputs"]  # the picture of now, and none of those before
+    assert "5 tokens, 4 of them read" in shown["data"]["text/html"]
+
+
 @pytest.mark.parametrize("draw", [pictures.hidden_state, pictures.hidden_state_strip])
 def test_tokens_must_match_states(draw):
     with pytest.raises(ValueError, match="4 tokens for 5 states"):
@@ -219,7 +244,7 @@ def test_memory_of_several_lengths_is_not_one_picture():
 def test_influence_and_recall_are_drawn(dark):
     shares = {"labels": np.eye(5)[0], "RNN": np.eye(5)[1], "LSTM": np.eye(5)[2]}
     recall = {"RNN": np.array([0.5, 1.0]), "LSTM": np.array([0.9, 0.8])}
-    run = experiments.TaskRun(5, shares, {"RNN": 0.5, "LSTM": 0.75}, 0.5, (0, 4), recall, 0.5)
+    run = experiments.TaskRun(5, shares, {"RNN": 0.5, "LSTM": 0.75}, 0.5, (0, 4), recall, 0.5, {"RNN": 0.4, "LSTM": 0.3})
     figure = drawn(pictures.influence_and_accuracy(run, dark=dark))
     above, below = figure.axes
     assert [line.get_ydata().tolist() for line in above.lines] == [list(row) for row in np.eye(5)[:3]]
@@ -228,12 +253,17 @@ def test_influence_and_recall_are_drawn(dark):
     assert len({bar.get_hatch() for bar in below.patches}) == 2
     assert [label.get_text() for label in below.get_xticklabels()] == ["position 0", "position 4"]
     assert below.lines[0].get_ydata()[0] == 0.5
+    assert above.lines[0].get_markersize() > 2 * above.lines[1].get_markersize()  # a ring around the others
+    assert above.lines[0].get_markerfacecolor() == "none"
     assert "RNN 50% and 100%" in figure.alt_text
+    assert "right are: RNN 50%, LSTM 75%" in figure.alt_text
+    assert "RNN 40%, LSTM 30%" in figure.alt_text
 
 
 def test_a_task_that_depends_on_nothing_is_drawn_too():
     empty = {"RNN": np.array([]), "LSTM": np.array([])}
-    run = experiments.TaskRun(3, {"labels": np.zeros(3)}, {"RNN": 1.0, "LSTM": 1.0}, 1.0, (), empty, 0.5)
+    sure = {"RNN": 1.0, "LSTM": 1.0}
+    run = experiments.TaskRun(3, {"labels": np.zeros(3)}, sure, 1.0, (), empty, 0.5, sure)
     assert "positions none" in drawn(pictures.influence_and_accuracy(run)).alt_text
 
 

@@ -255,7 +255,10 @@ def _task_tokens(answers: Values, evidence: Values) -> str:
 
 def _task_labels(answers: Values, evidence: Values) -> str:
     n, part = evidence["n"], evidence["base"][:, 0] == 0
-    lengths = {"": n, "_again": n, "_turned": n, "_part": part.sum(), "_own": n, "_moved": n * evidence["T"]}
+    lengths = {
+        "": n, "_again": n, "_turned": n, "_part": part.sum(), "_own": n, "_moved": n * evidence["T"],
+        "_twins": len(evidence["twins"]),
+    }  # fmt: skip
     for name, rows in lengths.items():
         label = answers["label" + name]
         if name == "_own" and hasattr(label, "reason"):  # your own tokens are judged by themselves
@@ -265,13 +268,25 @@ def _task_labels(answers: Values, evidence: Values) -> str:
         if not isinstance(label, np.ndarray) or label.dtype.kind not in "iub" or label.shape != (rows,):
             return f"memory_task_label did not return an int array of shape (n,) = ({rows},)"
     label = answers["label"]
+    if label.min() < 0:
+        return f"labels go down to {label.min()}; classes are 0 or above"
     if not np.array_equal(label, answers["label_again"]):
-        return "two calls with the same tokens gave different labels: is there chance in it, or something kept?"
+        return _unsteady(label, answers)
     if not np.array_equal(label[::-1], answers["label_turned"]):
         return "turning the batch round does not turn the labels round: a label depends on other sequences"
     if not np.array_equal(label[part], answers["label_part"]):
         return "a part of the batch has other labels by itself: a label depends on other sequences"
     return ""
+
+
+def _unsteady(label: Any, answers: Values) -> str:
+    """Which it is that changes labels from call to call: chance tells equal sequences apart within one call too."""
+    half = len(answers["label_twins"]) // 2
+    apart = (answers["label_twins"][:half] != answers["label_twins"][half:]).mean()
+    if apart:
+        return f"labels are drawn by chance: of two equal sequences in one batch, {apart:.0%} got different labels"
+    share = (label != answers["label_again"]).mean()
+    return f"something is kept from call to call: {share:.0%} of the labels changed when the same tokens came again"
 
 
 def _task_balance(base: Any, label: Any, places: list[int]) -> str:

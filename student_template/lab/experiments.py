@@ -279,7 +279,7 @@ def train_on_task(
     Returns:
         TaskRun. What a network can recall of one part is much the same from seed to seed. Whether one learns the whole
         answer at once depends on the task, the seed and luck: a label such as a sum tells nothing of its parts until
-        all of them are known. Takes about ten seconds of one processor.
+        all of them are known. Takes ten to fifteen seconds of one processor.
     """
     seen = tokens_fn(4000, T, V, seed + 1_000_000)
     labels = np.asarray(label_fn(seen.copy(), V))

@@ -172,11 +172,12 @@ def hidden_state_slider(h: np.ndarray, tokens: Sequence[object], dark: bool = Fa
     """Show the heat map with a slider for the tokens read, in a notebook with ipywidgets; elsewhere the strip."""
     try:
         import ipywidgets
+        from IPython.display import display
     except ImportError:
         return hidden_state_strip(h, tokens, dark=dark)
 
-    def show(read: int) -> Picture:
-        return hidden_state(h, tokens, read, dark)
+    def show(read: int) -> None:
+        display(hidden_state(h, tokens, read, dark))  # what a function of `interactive` returns is not shown
 
     slider = ipywidgets.IntSlider(value=0, min=0, max=len(tokens), description="tokens read")
     return ipywidgets.interactive(show, read=slider)
@@ -230,7 +231,8 @@ def memory_against_time(profile: Any, dark: bool = False) -> Picture:
         if k != profile.k[best]:  # which the star names
             small = k < profile.k[best]
             axis.annotate(f"{k}", (x, y), xytext=(7 if small else -7, 0), textcoords="offset points", va="center",
-                          ha="left" if small else "right", color=theme.ink, fontsize=9)  # fmt: skip
+                          ha="left" if small else "right", color=theme.ink, fontsize=9, zorder=4,
+                          bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 0.8})  # fmt: skip
     axis.grid(color=theme.grid, linewidth=0.6)
     axis.yaxis.set_major_formatter("{x:g}")
     _label(axis, theme, "time of one call, in ms", "peak memory, in MiB",
@@ -252,20 +254,24 @@ def influence_and_accuracy(run: Any, dark: bool = False) -> Picture:
     figure, (above, below) = _figure(7.2, 5.6, theme, 2)
     for index, name in enumerate(run.influence):
         axis_label = "the task's labels" if name == "labels" else f"{name}'s answers"
-        above.plot(np.arange(run.T), run.influence[name], DASHES[index], color=theme.lines[index],
-                   marker=MARKERS[index], markersize=5, linewidth=1.6, label=axis_label)  # fmt: skip
+        # Where all agree, rings stand around the others' marks, and those beside each other.
+        ring = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 1.8} if name == "labels" else {"markersize": 5}
+        above.plot(np.arange(run.T) + (0.0, -0.18, 0.18)[index], run.influence[name], DASHES[index], marker=MARKERS[index],
+                   color=theme.lines[index], linewidth=0 if name == "labels" else 1, label=axis_label, **ring)  # fmt: skip
     above.set_ylim(-0.05, 1.05)
     above.grid(color=theme.grid, linewidth=0.6)
     whole = ", ".join(f"{name} {share:.0%}" for name, share in run.accuracy.items())
     _label(above, theme, "position that is resampled", "share changed",
-           f"influence; accuracy on the whole task: {whole} (chance {run.chance:.0%})")  # fmt: skip
+           f"influence; answers that are right: {whole} (chance {run.chance:.0%})")  # fmt: skip
     _legend(above, theme, loc="upper center", ncols=3, fontsize=9)
     _recall_bars(below, run, theme)
+    learned = ", ".join(f"{name} {share:.0%}" for name, share in run.whole.items())
     told = "; ".join(f"{name} {_percent(shares)}" for name, shares in run.recall.items())
     return _told(
         figure,
         f"Labels depend on positions {_listed(run.parts)} of {run.T}. Trained to recall the token there, accuracy is: "
-        f"{told}. On the whole task: {whole}.",
+        f"{told}. Of the answers that follow from what was recalled, right are: {whole}. Networks trained on the whole "
+        f"answer: {learned}.",
     )
 
 

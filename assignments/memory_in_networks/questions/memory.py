@@ -132,6 +132,7 @@ def _task(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
         moved[t, :, t] = (base[:, t] + rng.integers(1, V, n)) % V
     return {
         "base": base, "moved": moved.reshape(T * n, T), "turned": base[::-1].copy(), "part": base[base[:, 0] == 0],
+        "twins": np.concatenate([base[:200], base[:200]]),
         "n": n, "T": T, "V": V, "seed": 11, "other_seed": 12,
     }  # fmt: skip
 
@@ -180,6 +181,7 @@ TASK_CALLS = (
     "label_part = memory_task_label(part, V)",
     "label_moved = memory_task_label(moved, V)",
     "label_own = memory_task_label(tokens, V)",
+    "label_twins = memory_task_label(twins, V)",
 )
 
 # ---------------------------------------------------------------- questions
