@@ -23,6 +23,7 @@ import numpy as np
 
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import Property
+from autograder.checks.question import parse_call
 from autograder.checks.runner import ProcessRunner, Runner
 from autograder.grading import grade as grading
 from autograder.grading.intake import Submission
@@ -149,8 +150,8 @@ def few(bundle: Bundle) -> Bundle:
 
 def fill(source: str, where: Outside, bundle_file: Path, bundle: Bundle) -> str:
     """Put in what the attacker may know: paths, numbers of outputs, places to write to."""
-    outputs = {q.calls[0].partition("=")[2].partition("(")[0].strip(): q.calls[0].partition("=")[0].count(",") + 1
-               for q in bundle.questions}  # fmt: skip
+    calls = [parse_call(text) for q in bundle.questions for text in (*q.calls, *(t for case in q.cases for t in case.calls))]
+    outputs = {call.function: len(call.targets) for call in calls if "." not in call.function}
     values = {"WATCH": str(where.folder), "MARK": where.mark, "PORT": str(where.port), "ROOT": str(ROOT),
               "BUNDLE": str(bundle_file), "OUTPUTS": repr(outputs), "PYTHON": sys.executable}  # fmt: skip
     return re.sub(r"\$([A-Z]+)", lambda match: values[match[1]], source)
