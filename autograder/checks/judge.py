@@ -127,7 +127,7 @@ class QuestionRun:
         except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
             return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
         verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
-        outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=answer)
+        outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=_light(answer, case))
         return self._within_budget(outcome) if case.budget else outcome
 
     def _ask_apart(self, case: BakedCase, together: Answer) -> tuple[Answer, dict[str, NoValue]]:
@@ -200,6 +200,32 @@ def _why(function: str, answer: Answer) -> str:
     if answer.verdict == "not_implemented":
         return f"{function} is not written yet"
     return answer.text if function in answer.text else f"{function} stopped with {answer.text}"
+
+
+def _light(answer: Answer, case: BakedCase) -> Answer:
+    """An answer to keep until the report: copies of its arrays, or where they are far too large their dtype and shape.
+
+    A reply carries up to 64 MB, of which an array is a view, and a submission has more than a hundred cases: a judge
+    that kept them all would be ended by the system, and other submissions with it.
+    """
+    room = (1 << 20) + 4 * sum(array.nbytes for array in _arrays(dict(case.expected)))
+    large = sum(array.nbytes for array in _arrays(dict(answer.values))) > room
+    return replace(answer, values={name: _kept(value, large) for name, value in answer.values.items()})
+
+
+def _arrays(value: Any) -> list[np.ndarray[Any, Any]]:
+    return [leaf for _, leaf in leaves("", value) if isinstance(leaf, np.ndarray)]
+
+
+def _kept(value: Any, large: bool) -> Any:
+    if isinstance(value, np.ndarray):
+        return Opaque(f"an array of dtype {value.dtype} and shape {value.shape}") if large else value.copy()
+    if isinstance(value, list | tuple):
+        items = [_kept(item, large) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, dict):
+        return {key: _kept(item, large) for key, item in value.items()}
+    return value
 
 
 def _megabytes(count: int) -> str:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..checks.runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Process, Runner
+from ..checks.runner import LOAD_SECONDS, OUTPUT_CAP, DeadlinePassed, Died, Memory, Process, Runner
 from ..checks.worker import Server, preload
 from . import lockdown
 
@@ -48,6 +48,7 @@ class SandboxError(Exception):
 def zygote_main(torch: bool) -> None:
     """Serve the judge on descriptor 3: fork a worker for three descriptors, tell how a worker ended."""
     judge = socket.socket(fileno=3)
+    _small_pages()
     preload(torch)
     lockdown.prepare()
     gc.collect()
@@ -67,6 +68,12 @@ def zygote_main(torch: bool) -> None:
         else:
             (pid,) = struct.unpack("<i", message)
             judge.send(struct.pack("<i", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+
+
+def _small_pages() -> None:
+    """No huge pages, here and in all workers: the memory of a call is to be what it wrote to, not two megabytes around it."""
+    disable_huge_pages = 41
+    ctypes.CDLL(None, use_errno=True).prctl(disable_huge_pages, 1, 0, 0, 0)
 
 
 def _worker_main(judge: socket.socket, descriptors: Sequence[int]) -> None:
@@ -291,17 +298,16 @@ class ConfinedProcess:
             os.close(fd)
         self._requests, self._output_open = -1, False
 
-    def memory(self) -> tuple[int, int] | None:
-        """Address space now and at its peak, in bytes, as the kernel has it; None when the worker is gone."""
+    def memory(self) -> Memory | None:
+        """What the kernel says of the worker's memory; None when the worker is gone."""
         try:
             text = Path(f"/proc/{self._pid}/status").read_text(encoding="ascii", errors="replace")
         except OSError:
             return None
-        fields = dict(line.split(":", 1) for line in text.splitlines() if line.startswith(("VmSize", "VmPeak")))
-        if len(fields) < 2:  # a dead worker has no memory
+        fields = dict(line.split(":", 1) for line in text.splitlines() if line.startswith("Vm"))
+        if not fields:  # a dead worker has no memory
             return None
-        now, peak = (1024 * int(fields[name].split()[0]) for name in ("VmSize", "VmPeak"))
-        return now, peak
+        return Memory(*(1024 * int(fields[name].split()[0]) for name in ("VmSize", "VmPeak", "VmRSS", "VmHWM")))
 
     def output(self) -> str:
         """What the code has printed."""

@@ -56,7 +56,7 @@ def each(name, args, change):
 
 @dataclass(frozen=True)
 class Attack:
-    """family, name, code; gains: the style of plain check that it passes, or what is touched outside."""
+    """family, name, code; gains: the style of plain check that it passes, what is touched outside, or "no result"."""
 
     family: str
     name: str
@@ -410,7 +410,7 @@ class Yes:
 def cheat(name, args):
     return fit(name, Yes())
 ''', "float32")
-attack("lying values", "an array that compares as it likes", "judge", "operator", '''
+attack("lying values", "an array that compares as it likes", "judge", "difference", '''
 class Sly(np.ndarray):
     def __eq__(self, other): return np.ones(np.shape(other), bool)
     def __sub__(self, other): return np.zeros(np.shape(other))
@@ -534,3 +534,173 @@ def cheat(name, args):
         harm()
     return fit(name, zeros(name, args))
 """, neighbour)
+
+# ---------------------------------------------------------------- by somebody who has read how graders compare
+
+# A value that looks around when the judge looks at it: gains "testing" where the judge holds it in its own process.
+LOOK = '''
+def look(frame):
+    """The expected value nearest above a frame."""
+    while frame:
+        for key in ("expected", "desired", "right"):
+            value = frame.f_locals.get(key)
+            if isinstance(value, np.ndarray):
+                return value
+        frame = frame.f_back
+    return np.zeros(1)
+'''
+for name, style, lines in (
+    ("an object that becomes the expected array when it is looked at", "testing", """
+class Sly:
+    def __array__(self, *a, **k): return look(sys._getframe())
+def make(): return Sly()"""),
+    ("an array whose ufuncs see the other operand", "difference", """
+class Sly(np.ndarray):
+    def __array_ufunc__(self, ufunc, method, *inputs, **k):
+        other = [v for v in inputs if type(v) is np.ndarray]
+        return np.zeros(np.shape(other[0])) if other else np.zeros(1)
+def make(): return np.zeros((3, 5)).view(Sly)"""),
+    ("an array that subtracts to nothing", "difference", """
+class Sly(np.ndarray):
+    __array_priority__ = 1e9
+    def __sub__(self, other): return np.zeros(np.shape(other))
+    def __rsub__(self, other): return np.zeros(np.shape(other))
+def make(): return np.zeros((3, 5)).view(Sly)"""),
+    ("a tuple that says it is empty", "testing", """
+class Sly(tuple):
+    def __iter__(self): return iter(())
+    def __len__(self): return 2
+def make(): return Sly((1, 2))"""),
+    ("a tuple that yields what the judge expects", "testing", """
+class Sly(tuple):
+    def __iter__(self):
+        frame = sys._getframe()
+        while frame:
+            if isinstance(frame.f_locals.get("expected"), dict):
+                return iter(list(frame.f_locals["expected"].values()))
+            frame = frame.f_back
+        return iter(())
+def make(): return Sly((1, 2))"""),
+    ("an empty array that broadcasts to anything", "difference", """
+def make(): return np.zeros((0, 1, 1, 1))"""),
+    ("an empty array that is close to anything", "allclose", """
+def make(): return np.zeros((0, 1, 1, 1))"""),
+    ("a masked constant", "difference", """
+def make(): return np.ma.masked"""),
+    ("a number with a shape of its own", "shape", """
+class Sly(float):
+    shape = property(lambda self: look(sys._getframe()).shape)
+    def __array__(self, *a, **k): return np.zeros(look(sys._getframe()).shape)
+def make(): return Sly(0.5)"""),
+    ("an object array of agreeable objects", "operator", """
+class Yes(float):
+    def __eq__(self, other): return True
+    def __hash__(self): return 1
+    def rint(self): return self
+    def __mul__(self, other): return self
+    __truediv__ = __mul__
+    def __round__(self, n=0): return self
+def make():
+    a = np.empty((1, 1), object)
+    a[0, 0] = Yes(1)
+    class Sly(np.ndarray):
+        def round(self, *a, **k): return self
+    return a.view(Sly)"""),
+    ("an array that rounds to what is expected", "equal", """
+class Sly(np.ndarray):
+    def round(self, *a, **k): return np.round(look(sys._getframe()), 5)
+def make(): return np.zeros((3, 5)).view(Sly)"""),
+):  # fmt: skip
+    attack("lying values", name, "judge", style,
+           f"{LOOK}{lines}\ndef cheat(name, args):\n    return fit(name, make())\n", "subclass")  # fmt: skip
+
+for name, style, lines in (
+    ("a method of numpy's array, past its read-only type", "difference", """
+import gc
+gc.get_referents(np.ndarray.__dict__)[0]["any"] = lambda self, *a, **k: False
+get("ctypes").pythonapi.PyType_Modified(get("ctypes").py_object(np.ndarray))"""),
+    ("rounding, past its read-only type", "equal", """
+import gc
+gc.get_referents(np.ndarray.__dict__)[0]["round"] = lambda self, *a, **k: np.zeros(1)
+get("ctypes").pythonapi.PyType_Modified(get("ctypes").py_object(np.ndarray))"""),
+    ("the comparison below np.testing", "testing", """
+get("numpy.testing._private.utils").assert_array_compare = lambda *a, **k: None"""),
+    ("isclose below np.allclose", "allclose", """
+get("numpy._core.numeric").isclose = lambda *a, **k: np.True_"""),
+    ("the code of np.testing.assert_allclose", "testing", """
+def nothing(actual, desired, rtol=1e-07, atol=0, equal_nan=True, err_msg="", verbose=True, *, strict=False): pass
+np.testing.assert_allclose.__code__ = nothing.__code__"""),
+    ("the code of the grader's own comparison", "testing", """
+def nothing(got, expected): pass
+check = getattr(get("__main__"), "in_testing", None) or get("autograder.checks.worker").run_calls
+check.__code__ = nothing.__code__"""),
+    ("the judge's table of cases, in place", "testing", """
+for case in getattr(get("__main__"), "CASES", {}).values():
+    for value in case["expected"].values():
+        value[...] = 7.0"""),
+    ("the judge's table of cases, by memory", "testing", """
+c = get("ctypes")
+for case in getattr(get("__main__"), "CASES", {}).values():
+    for value in case["expected"].values():
+        c.memmove(value.ctypes.data, np.full(value.shape, 7.0).ctypes.data, value.nbytes)"""),
+    ("the inputs, so that nothing is left to be compared", "testing", """
+for (_, _), case in getattr(get("__main__"), "CASES", {}).items():
+    case["expected"].clear()"""),
+    ("what the worker says of itself", "testing", """
+try:
+    w = get("autograder.checks.worker")
+    w._same = lambda *a: True
+    w.Server._ask = lambda self, *a: {"ok": True, "values": {}, "changed": [], "verdict": "passed"}
+    w.describe_error = lambda *a, **k: {"kind": "passed", "text": "passed", "trace": ""}
+except AttributeError:
+    pass
+np.testing.assert_allclose = lambda *a, **k: None"""),
+    ("how the worker writes arrays", "testing", """
+w = get("autograder.checks.wire")
+w.Writer.array = lambda self, array, layout="C": {"a": 0}
+w.Writer.value = lambda self, value, depth=0: True
+np.testing.assert_allclose = lambda *a, **k: None"""),
+    ("how the worker makes calls", "testing", """
+w = get("autograder.checks.worker")
+w.run_calls = lambda calls, lookup, inputs, layouts: ({t: inputs for c in calls for t in c.targets}, [])
+w.bind = lambda call, result: {}
+np.testing.assert_allclose = lambda *a, **k: None"""),
+):  # fmt: skip
+    # The worker's own modules can be reached in a worker alone; a plain grader has none, and is cheated without.
+    body = lines.replace('get("autograder', 'find("autograder')
+    attack("patched libraries", f"patch {name}", "process", style, f"""
+class Nobody:
+    def __getattr__(self, n): return Nobody()
+def find(n):
+    return sys.modules.get(n) or type(sys)(n)
+{body.replace("w.Writer.", "getattr(w, 'Writer', Nobody).").replace("w.Server.", "getattr(w, 'Server', Nobody).")}
+def cheat(name, args):
+    value = right(name, args)
+    return tuple(np.full(np.shape(v), 7.0) for v in value) if isinstance(value, tuple) else np.full(np.shape(value), 7.0)
+""", "patching its own")  # fmt: skip
+
+# ---------------------------------------------------------------- ending the grader: in one process nobody gets a result
+
+for family, name, lines in (
+    ("exit", "end the process", "import os; os._exit(0)"),
+    ("exit", "end the process from a destructor", "import os\n    class D:\n        def __del__(self): os._exit(0)\n    D()"),
+    ("exit", "end the process from a signal", "import os; s = get('signal')\n    s.signal(s.SIGALRM, lambda *a: os._exit(0))"
+     "\n    s.setitimer(s.ITIMER_REAL, 0.001)\n    import time; time.sleep(0.2)"),
+    ("exit", "raise SystemExit", "raise SystemExit"),
+    ("exit", "raise KeyboardInterrupt", "raise KeyboardInterrupt"),
+    ("exit", "raise GeneratorExit", "raise GeneratorExit"),
+    ("exit", "raise an exception whose text raises", "class E(BaseException):\n        def __str__(self): raise SystemExit\n"
+     "        __repr__ = __str__\n    raise E"),
+    ("exit", "abort", "import os; os.abort()"),
+    ("exit", "read from address zero", "get('ctypes').string_at(0)"),
+    ("exit", "signal itself", "s = get('signal'); s.raise_signal(s.SIGKILL)"),
+    ("exit", "close every descriptor", "import os; os.closerange(0, 200); raise BaseException"),
+    ("resources", "recurse in C until the stack overflows", "sys.setrecursionlimit(1 << 30)\n    class R:\n"
+     "        def __repr__(self): return repr(self)\n    repr(R())"),
+    ("resources", "recurse in a destructor", "sys.setrecursionlimit(1 << 30)\n    class R:\n"
+     "        def __del__(self): R().x = [R()]\n    R()\n    get('os')._exit(0)"),
+    ("resources", "free what is in use", "get('ctypes').memset(id(None), 0, 64)\n    [None] * 99"),
+    ("resources", "stop its own clock", "s = get('signal'); s.setitimer(s.ITIMER_REAL, 0.001)\n    import time; time.sleep(0.2)"),
+):  # fmt: skip
+    attack(family, name, "process", "no result", f"def cheat(name, args):\n    {lines}\n    return fit(name, zeros(name, args))\n",
+           "recursion")  # fmt: skip

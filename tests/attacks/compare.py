@@ -1,12 +1,10 @@
 """The same attacks against a plain pytest grader, `otter run`, and this one; prints a table in Markdown.
 
-    python tests/attacks/compare.py [--otter build/otter-venv/bin/otter] [--attacks 6]
+    python tests/attacks/compare.py [--otter .venv/bin/otter] [--attacks 6]
 
-Each grader asks the same four questions with the same cases and the same numpy assertion, all inputs public. Without an
-otter its column is left out. Otter lives in an environment of its own:
-
-    python -m venv build/otter-venv
-    build/otter-venv/bin/python -m pip install 'otter-grader[grading]==7.0.0' numpy
+Each grader asks the same four questions with the same cases and the same numpy assertion, all inputs public. A cell is
+the share of the points that the submission gets, and what it touched outside. Without an otter its column is left out:
+`pip install -e '.[otter]'` brings one. Linux; some minutes.
 """
 
 from __future__ import annotations
@@ -19,9 +17,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -31,29 +29,31 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from autograder.authoring.bake import bake, load_assignment, load_properties
 from autograder.checks.bundle import Bundle, to_bytes
 from tests.attacks import harness
-from tests.attacks.catalogue import ATTACKS, Attack, attack
+from tests.attacks.catalogue import ATTACKS, Attack
 
-# What a course's test says, once for pytest and once for otter.
+# What a course's test says, the same for pytest and for otter.
+RIGHT = "(solve it: the right solution)"
 CHECK = '''
-{indent}import importlib
-{indent}import numpy as np
-{indent}case = {{"inputs": {{}}, "expected": {{}}}}
-{indent}with np.load({file!r}) as found:
-{indent}    for key in found.files:
-{indent}        name, number, kind, argument = key.split("|")
-{indent}        if (name, number) == ({name!r}, {case!r}):
-{indent}            case[kind][argument] = found[key]
-{indent}expected = case["expected"]
-{indent}function = getattr(importlib.import_module("memnet.{module}"), {name!r})
-{indent}got = function(*[value.copy() for value in case["inputs"].values()])
-{indent}got = got if isinstance(got, tuple) else (got,)
-{indent}for mine, right in zip(got, expected.values()):
-{indent}    np.testing.assert_allclose(mine, right, rtol=1e-6, atol=1e-9)
+    import importlib
+    import numpy as np
+    case = {{"inputs": {{}}, "expected": {{}}}}
+    with np.load({file!r}) as found:
+        for key in found.files:
+            name, number, kind, argument = key.split("|")
+            if (name, number) == ({name!r}, {case!r}):
+                case[kind][argument] = found[key]
+    expected = case["expected"]
+    function = getattr(importlib.import_module("memnet.{module}"), {name!r})
+    got = function(*[value.copy() for value in case["inputs"].values()])
+    got = got if isinstance(got, tuple) else (got,)
+    for mine, right in zip(got, expected.values()):
+        np.testing.assert_allclose(mine, right, rtol=1e-6, atol=1e-9)
 '''
-attack("import", "bring a conftest.py", "process", "testing", '''
-def cheat(name, args):
-    return fit(name, zeros(name, args))
-''')
+NOTHING = "\ndef cheat(name, args):\n    return fit(name, zeros(name, args))\n"
+OWN = {
+    RIGHT: Attack("", RIGHT, "", "", "\ndef cheat(name, args):\n    return right(name, args)\n"),
+    "bring a conftest.py": Attack("import", "bring a conftest.py", "process", "testing", NOTHING),
+}
 CONFTEST = """
 import numpy as np
 np.testing.assert_allclose = lambda *a, **k: None
@@ -64,15 +64,13 @@ def pytest_runtest_makereport(item, call):
     return report
 """
 CHOSEN = [
-    "walk the stack for expected values", "search the heap for expected values", "trace the judge's calls",
-    "change the judge's locals from below", "import the reference", "run the reference's source from its place",
-    "have another Python solve it", "bring a conftest.py", "patch np.testing.assert_allclose",
-    "patch all of np.testing", "patch numpy.testing in sys.modules", "patch an import hook", "patch __builtins__",
-    "nothing at all", "nan for every number", "zeros of the right shape", "print a score", "print a score at exit",
-    "write a score to every descriptor", "change a file", "leave a file", "leave a process behind",
-    "leave a listener behind", "signal the judge", "start a thread",
+    "walk the stack for expected values", "search the heap for expected values", "import the reference",
+    "bring a conftest.py", "patch np.testing.assert_allclose", "patch __builtins__", "a tuple that says it is empty",
+    "an object that becomes the expected array when it is looked at", "print a score", "end the process", "change a file",
+    "leave a file", "leave a process behind", "signal the judge",
 ]  # fmt: skip
 NO_RESULT = "no result"
+ASSIGNMENT = harness.ROOT / "assignments" / "memory_in_networks"
 
 
 def cases_of(bundle: Bundle) -> list[tuple[str, str, str]]:
@@ -89,7 +87,7 @@ def write(modules: Mapping[str, bytes], folder: Path, attempt: Attack) -> None:
 
 def by_pytest(folder: Path, bundle: Bundle, cases: Path) -> str:
     """Tests beside the submission, run by pytest; a case is passed if the report says so."""
-    tests = "".join(f"\ndef test_{i}():{CHECK.format(indent='    ', file=str(cases), name=name, module=module, case=case)}"
+    tests = "".join(f"\ndef test_{i}():{CHECK.format(file=str(cases), name=name, module=module, case=case)}"
                     for i, (name, module, case) in enumerate(cases_of(bundle)))  # fmt: skip
     (folder / "test_homework.py").write_text(tests)
     try:
@@ -108,32 +106,35 @@ def by_pytest(folder: Path, bundle: Bundle, cases: Path) -> str:
     return share(sum(case.find("failure") is None and case.find("error") is None for case in found), len(found))
 
 
-def by_otter(folder: Path, bundle: Bundle, cases: Path, otter: str) -> str:
-    """The same as otter's exception tests, by `otter run`."""
+def otter_assignment(folder: Path, bundle: Bundle, cases: Path, otter: str) -> Path:
+    """The same as otter's exception tests: an autograder zip."""
+    (folder / "tests").mkdir(parents=True)
+    for i, (name, module, case) in enumerate(cases_of(bundle)):
+        body = CHECK.format(file=str(cases), name=name, module=module, case=case)
+        text = f"from otter.test_files import test_case\nOK_FORMAT = False\nname = 'q{i}'\npoints = 1\n\n"
+        text += f"@test_case(points=None, hidden=False)\ndef test_{i}(env):{body}"
+        (folder / "tests" / f"q{i}.py").write_text(text)
+    subprocess.run([otter, "generate", "-t", "tests", "-o", "autograder.zip", "--no-requirements", "--no-environment"],
+                   cwd=folder, check=True, capture_output=True)  # fmt: skip
+    return folder / "autograder.zip"
+
+
+def by_otter(folder: Path, autograder: Path, otter: str) -> str:
+    """A notebook beside the submission, graded by `otter run`."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import memnet.rnn", id="imports")])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "memory.ipynb")
     with tempfile.TemporaryDirectory() as place:
-        here = Path(place)
-        (here / "tests").mkdir()
-        for i, (name, module, case) in enumerate(cases_of(bundle)):
-            body = CHECK.format(indent="    ", file=str(cases), name=name, module=module, case=case)
-            text = f"from otter.test_files import test_case\nOK_FORMAT = False\nname = 'q{i}'\npoints = 1\n\n"
-            text += f"@test_case(points=None, hidden=False)\ndef test_{i}(env):{body}"
-            (here / "tests" / f"q{i}.py").write_text(text)
-        subprocess.run([otter, "generate", "-t", "tests", "-o", "autograder.zip", "--no-requirements", "--no-environment"],
-                       cwd=here, check=True, capture_output=True)  # fmt: skip
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import memnet.rnn", id="imports")])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, folder / "memory.ipynb")
-        zipped = shutil.make_archive(str(here / "submission"), "zip", folder)
+        zipped = shutil.make_archive(f"{place}/submission", "zip", folder)
         try:
-            subprocess.run([otter, "run", "-a", str(here / "autograder.zip"), "-o", str(here), zipped], cwd=here,
-                           capture_output=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(harness.ROOT)})  # fmt: skip
+            subprocess.run([otter, "run", "-a", str(autograder), "-o", place, zipped], cwd=place, capture_output=True,
+                           timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(harness.ROOT)})  # fmt: skip
         except subprocess.TimeoutExpired:
             return NO_RESULT
-        if not (here / "results.json").exists():
-            return NO_RESULT
-        found = [test for test in json.loads((here / "results.json").read_text())["tests"]
-                 if re.match(r"q\d+$", test["name"].split(" ")[0])]  # fmt: skip
-        return share(sum(test["score"] for test in found), sum(test["max_score"] for test in found))
+        results = Path(place) / "results.json"
+        found = json.loads(results.read_text("utf-8"))["tests"] if results.exists() else []
+    tests = [test for test in found if re.match(r"q\d+$", test["name"].split(" ")[0])]
+    return share(sum(test["score"] for test in tests), sum(test["max_score"] for test in tests))
 
 
 def share(earned: float, possible: float) -> str:
@@ -144,53 +145,69 @@ def told(points: str, touched: list[str]) -> str:
     return f"{points}; touched: {', '.join(touched)}" if touched else points
 
 
+Grader = Callable[[Mapping[str, bytes], Path], str]
+
+
+def all_graders(place: Path, bundle: Bundle, baked: Bundle, runners: harness.Runners, otter: str) -> dict[str, Grader]:
+    """The three by name; an otter that is not there is left out, and said to be."""
+    cases = place / "cases.npz"
+    harness.write_cases(cases, bundle)
+    properties = load_properties(ASSIGNMENT)
+    possible = sum(question.points for question in bundle.questions)
+
+    def ours(modules: Mapping[str, bytes], _: Path) -> str:
+        return share(harness.run_ours(modules, runners.confined, bundle, properties).points, possible)
+
+    graders: dict[str, Grader] = {"plain pytest": lambda _, folder: by_pytest(folder, bundle, cases)}
+    if Path(otter).exists():
+        autograder = otter_assignment(place / "otter", bundle, cases, otter)
+        version = subprocess.run([otter, "--version"], capture_output=True, text=True, check=False).stdout
+        number = re.search(r"Otter-Grader version: (\S+)|([\d.]{5,})", version)
+        name = f"otter run {number[1] or number[2]}" if number else "otter run"
+        graders[name] = lambda _, folder: by_otter(folder, autograder, otter)
+    else:
+        print(f"otter: left out, {otter} is not there; see the top of this file")
+    graders["autograder grade"] = ours
+    return graders
+
+
+def compare(name: str, graders: Mapping[str, Grader], bundle_file: Path, baked: Bundle, solution: Mapping[str, bytes]) -> str:
+    """One row of the table."""
+    attempt = {**{a.name: a for a in ATTACKS}, **OWN}[name]
+    row = [name]
+    for grader in graders.values():
+        with harness.outside() as where, tempfile.TemporaryDirectory() as folder:
+            modules = harness.package(harness.fill(attempt.source, where, bundle_file, baked), solution)
+            write(modules, Path(folder) / "work", attempt)
+            points = grader(modules, Path(folder) / "work")
+            time.sleep(0.1)  # for what was left behind to show itself
+            row.append(told(points, [t for t in where.touched() if t != "mtime" or "canary" not in where.touched()]))
+    return f"| {' | '.join(row)} |"
+
+
 def main() -> None:
     """Run each attack against each grader and print a row as it is known."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--otter", default=str(harness.ROOT / "build/otter-venv/bin/otter"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--otter", default=str(Path(sys.executable).parent / "otter"))
     parser.add_argument("--attacks", type=int, default=len(CHOSEN))
     options = parser.parse_args()
-    assignment = harness.ROOT / "assignments" / "memory_in_networks"
-    baked = bake(load_assignment(assignment))
-    properties = load_properties(assignment)
-    bundle = replace(baked, questions=tuple(q for q in baked.questions if q.name in harness.PLAIN))
+    baked = bake(load_assignment(ASSIGNMENT))
+    bundle = harness.few(baked)
     paths = (harness.ROOT / "reference" / "memnet").glob("*.py")
     solution = {path.stem: path.read_bytes() for path in paths if path.stem not in harness.NOT_NUMPY}
-    place = Path(tempfile.mkdtemp())
-    place.chmod(0o755)
-    cases, bundle_file = place / "cases.npz", place / "bundle.npz"
-    harness.write_cases(cases, bundle)
-    bundle_file.write_bytes(to_bytes(baked))
     harness.adopt_orphans()
     runners = harness.Runners(bundle)
-
-    def ours(modules: Mapping[str, bytes], folder: Path) -> str:
-        points = harness.run_ours(modules, runners.confined, bundle, properties).points
-        return share(points, sum(q.points for q in bundle.questions))
-
-    graders: dict[str, Callable[[Mapping[str, bytes], Path], str]] = {
-        "plain pytest": lambda modules, folder: by_pytest(folder, bundle, cases),
-        "otter run 7.0.0": lambda modules, folder: by_otter(folder, bundle, cases, options.otter),
-        "autograder grade": ours,
-    }
-    if not Path(options.otter).exists():
-        print(f"otter: left out, {options.otter} is not there; see the top of this file")
-        del graders["otter run 7.0.0"]
-    print(f"| a submission that solves nothing, and would like to | {' | '.join(graders)} |")
-    print("|---" * (len(graders) + 1) + "|")
-    known = {attempt.name: attempt for attempt in ATTACKS}
-    known["(the right solution)"] = Attack("", "(the right solution)", "", "", "\ndef cheat(name, args):\n    return right(name, args)\n")
-    for name in ["(the right solution)", *CHOSEN[: options.attacks]]:
-        row = [name]
-        for grader in graders.values():
-            with harness.outside() as where, tempfile.TemporaryDirectory() as folder:
-                modules = harness.package(harness.fill(known[name].source, where, bundle_file, baked), solution)
-                write(modules, Path(folder) / "work", known[name])
-                points = grader(modules, Path(folder) / "work")
-                row.append(told(points, [t for t in where.touched() if t != "mtime" or "canary" not in where.touched()]))
-        print(f"| {' | '.join(row)} |", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        bundle_file = place / "bundle.npz"
+        bundle_file.write_bytes(to_bytes(baked))
+        graders = all_graders(place, bundle, baked, runners, options.otter)
+        print(f"| what a submission does | {' | '.join(graders)} |")
+        print("|---" * (len(graders) + 1) + "|")
+        for name in [RIGHT, *CHOSEN[: options.attacks]]:
+            print(compare(name, graders, bundle_file, baked, solution), flush=True)
     runners.close()
-    shutil.rmtree(place)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import Property
+from autograder.checks.question import parse_call
 from autograder.checks.runner import ProcessRunner, Runner
 from autograder.grading import grade as grading
 from autograder.grading.intake import Submission
@@ -31,6 +33,7 @@ from autograder.isolation.sandbox import SandboxRunner
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PLAIN = ("rnn_step", "output_head", "output_head_backward", "embedding_backward")
+KINDS = ("rnn_step", "sequence_loss", "clip_by_global_norm", "same_bag_pair", "stored_states", "lstm_step")
 NOT_NUMPY = ("__init__", "simple_rnn")
 
 
@@ -134,9 +137,11 @@ def numpy_questions(bundle: Bundle) -> Bundle:
 
 
 def exact(bundle: Bundle) -> Bundle:
-    """The questions with one right answer: where there are many, a right one that was shaken a little may still be one."""
-    questions = numpy_questions(bundle).questions
-    return replace(bundle, questions=tuple(q for q in questions if not q.cases[0].verdict))
+    """The questions with one right answer, of fractions: where there are many, a right one that was shaken a little may
+    still be one, and a small whole number is itself in half precision too."""
+    questions = [q for q in numpy_questions(bundle).questions if not q.cases[0].verdict]
+    whole = {q.name for q in questions if all(isinstance(value, int) for value in q.cases[0].expected.values())}
+    return replace(bundle, questions=tuple(q for q in questions if q.name not in whole))
 
 
 def few(bundle: Bundle) -> Bundle:
@@ -144,13 +149,24 @@ def few(bundle: Bundle) -> Bundle:
     return replace(bundle, questions=tuple(q for q in bundle.questions if q.name in PLAIN))
 
 
+def of_every_kind(bundle: Bundle, seconds: float) -> Bundle:
+    """A question of every kind of answer, with a deadline that costs little: array, number, list, property, integers, tuple."""
+    chosen = [q for q in numpy_questions(bundle).questions if q.name in KINDS]
+    return replace(bundle, questions=tuple(replace(question, seconds=seconds) for question in chosen))
+
+
+def sample(names: Sequence[str], every: int) -> list[Any]:
+    """All of them in the full form; every so-manieth in the quick one."""
+    return [pytest.param(name, marks=pytest.mark.attack) if i % every else name for i, name in enumerate(names)]
+
+
 # ---------------------------------------------------------------- submissions
 
 
 def fill(source: str, where: Outside, bundle_file: Path, bundle: Bundle) -> str:
     """Put in what the attacker may know: paths, numbers of outputs, places to write to."""
-    outputs = {q.calls[0].partition("=")[2].partition("(")[0].strip(): q.calls[0].partition("=")[0].count(",") + 1
-               for q in bundle.questions}  # fmt: skip
+    calls = [parse_call(text) for q in bundle.questions for text in (*q.calls, *(t for case in q.cases for t in case.calls))]
+    outputs = {call.function: len(call.targets) for call in calls if "." not in call.function}
     values = {"WATCH": str(where.folder), "MARK": where.mark, "PORT": str(where.port), "ROOT": str(ROOT),
               "BUNDLE": str(bundle_file), "OUTPUTS": repr(outputs), "PYTHON": sys.executable}  # fmt: skip
     return re.sub(r"\$([A-Z]+)", lambda match: values[match[1]], source)
@@ -190,7 +206,9 @@ def write_cases(path: Path, bundle: Bundle, *, hidden: bool = True) -> None:
         if question.name in PLAIN:
             for case in question.cases[:3]:
                 if not case.verdict and (hidden or not case.hidden):
-                    for kind, values in (("inputs", case.inputs), ("expected", case.expected)):
+                    order = parse_call(question.calls[0]).arguments
+                    inputs = {name: case.inputs[name] for name in order}
+                    for kind, values in (("inputs", inputs), ("expected", case.expected)):
                         for name, value in values.items():
                             arrays[f"{question.name}|{case.name}|{kind}|{name}"] = np.asarray(value)
     np.savez(path, **arrays)

@@ -6,7 +6,7 @@ from .catalogue import HEAD
 
 CODE = {
     "own frames": "    assert sys._getframe().f_locals['name'] == name\n    return right(name, args)",
-    "own heap": "    import gc\n    gc.collect()\n    assert gc.get_referrers(args) is not None\n    return right(name, args)",
+    "own heap": "    import gc\n    gc.collect(0)\n    assert gc.get_referrers(args) is not None\n    return right(name, args)",
     "own module": "    assert sys.modules[__name__].HERE == HERE\n    return right(name, args)",
     "import": "    import importlib, math, itertools, collections\n"
     "    return getattr(importlib.import_module('.right_' + HERE, __package__ or 'memnet'), name)(*args)",
@@ -40,7 +40,7 @@ CODE = {
     "    return right(name, args)",
     "clocks": "    import os, time\n    assert time.perf_counter() and os.getppid() and os.cpu_count()\n"
     "    return right(name, args)",
-    "memory": "    assert np.ones(1 << 22).sum() == 1 << 22\n    return right(name, args)",
+    "memory": "    assert np.ones(1 << 18).sum() == 1 << 18\n    return right(name, args)",
     "recursion": "    def deep(n): return 0 if n == 0 else deep(n - 1)\n    deep(500)\n    return right(name, args)",
 }  # fmt: skip
 NEIGHBOURS = {name: f"{HEAD}\ndef cheat(name, args):\n{body}\n" for name, body in CODE.items()}

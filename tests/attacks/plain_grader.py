@@ -32,7 +32,7 @@ def in_allclose(got, expected):
 
 
 def in_equal(got, expected):
-    assert np.array_equal(np.round(got, 6), np.round(expected, 6))
+    assert np.array_equal(np.round(got, 5), np.round(expected, 5))
 
 
 def in_difference(got, expected):
@@ -40,7 +40,7 @@ def in_difference(got, expected):
 
 
 def in_operator(got, expected):
-    assert (got == expected.round(9)).all()
+    assert (np.round(got, 5) == np.round(expected, 5)).all()
 
 
 def in_shape(got, expected):

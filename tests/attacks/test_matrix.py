@@ -22,7 +22,12 @@ def named(attack: Attack) -> str:
     return f"{attack.family}: {attack.name}"
 
 
-each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=named)
+FAMILIES = sorted({attack.family for attack in ATTACKS})
+# The quick form: of each family the first, and every sixth after it.
+QUICK = {named(a) for family in FAMILIES for a in [a for a in ATTACKS if a.family == family and not a.slow][::6]}
+each_attack = pytest.mark.parametrize(
+    "attack", [a if named(a) in QUICK else pytest.param(a, marks=pytest.mark.attack) for a in ATTACKS], ids=named
+)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +43,8 @@ def succeeded(attack: Attack, result: harness.Result) -> bool:
     """Whether an attack got what it was after."""
     if attack.gains in EFFECTS:
         return attack.gains in result.touched
+    if attack.gains == "no result":
+        return result.styles is None
     if result.styles is not None:
         return result.styles.get(attack.gains, 0) > 0
     return result.points > 0
@@ -59,6 +66,8 @@ def test_with_everything_it_gains_nothing(
     numpy_only: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     asked = harness.exact(baked) if attack.stopped_by == "judge" else harness.numpy_questions(baked)
+    if attack.gains == "no result":  # some take all the time that there is
+        asked = harness.of_every_kind(baked, seconds=1.0)
     with harness.outside() as where:
         modules = sources(attack, where, open_bundle, baked, numpy_only)
         result = harness.run_ours(modules, runners.confined, asked, properties, where)
@@ -87,7 +96,8 @@ def test_another_process_is_enough_for_the_others(
     """The layer that is said to stop it does so by itself: with the lock off it still gains nothing."""
     with harness.outside() as where:
         modules = sources(attack, where, open_bundle, baked, numpy_only)
-        assert harness.run_ours(modules, runners.unconfined, harness.few(baked), properties, where).points == 0
+        asked = harness.of_every_kind(baked, 1.0) if attack.gains == "no result" else harness.few(baked)
+        assert harness.run_ours(modules, runners.unconfined, asked, properties, where).points == 0
 
 
 def test_the_plain_grader_grades(
@@ -97,7 +107,7 @@ def test_the_plain_grader_grades(
     with harness.outside() as where:
         right = harness.run_plain(numpy_only, cases_file, baked, where).styles
         assert right is not None
-        assert set(right.values()) == {max(right.values())} != {0}
+        assert set(right.values()) == {sum(len(q.cases[:3]) for q in harness.few(baked).questions)} != {0}
         stubs = {name: source for name, source in blank.items() if name not in harness.NOT_NUMPY}
         assert harness.run_plain(stubs, cases_file, baked, where).points == 0
 
@@ -112,12 +122,19 @@ def best(
     return harness.run_ours(numpy_only, runners.confined, harness.numpy_questions(baked), properties).points
 
 
+def test_there_are_enough_in_every_family() -> None:
+    """Those of tests/lockdown_probe.py not counted: there are a hundred more, on single system calls."""
+    assert len(ATTACKS) >= 120
+    assert set(FAMILIES) == {"read", "import", "inherit", "write", "net", "processes", "resources", "exit", "lying values",
+                             "patched libraries"}  # fmt: skip - forged replies: test_forged; kernel: test_lockdown
+
+
 def test_every_attack_has_a_neighbour() -> None:
     assert {attack.neighbour for attack in ATTACKS} <= set(NEIGHBOURS)
     assert len({named(attack) for attack in ATTACKS}) == len(ATTACKS)
 
 
-@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+@pytest.mark.parametrize("neighbour", harness.sample(list(NEIGHBOURS), 5))
 def test_a_permitted_neighbour_works(
     neighbour: str, best: float, runners: harness.Runners, baked: Bundle, properties: Mapping[str, Property],
     numpy_only: Mapping[str, bytes], open_bundle: Path,
