@@ -530,7 +530,7 @@ QUESTIONS = (
         ),
         mistakes=(
             Mistake("E01", "A token that occurs twice gets the last of its gradients only. Do they add up in "
-                    "yours? (With repeated indices numpy's += does not add them.)", _wrong_table(_fancy)),
+                    "yours? (With repeated indices numpy adds the last one only.)", _wrong_table(_fancy)),
             Mistake("E02", "You subtract where gradients add up. Is this the gradient, or already an update?",
                     _wrong_table(end=lambda dE, tokens: -dE)),
             Mistake("E03", "A token that occurs often gets the mean of its gradients. What does its row need?",
