@@ -41,6 +41,11 @@ def test_case_is_told_from_what_it_is_to_what_to_ask() -> None:
     ]  # fmt: skip
 
 
+def test_what_several_values_have_to_say_alike_is_said_once() -> None:
+    found = case("small", "wrong", value("y", "all of it fails"), value("z", "all of it fails", "z fails"))
+    assert explain(report("wrong", found)) == ["case small: wrong", "  all of it fails", "  z fails"]
+
+
 def test_points_are_shared_out_where_there_are_several_outputs() -> None:
     assert explain(report("wrong", case("a"), outputs=("y", "z")))[0] == "points: y 0.333 of 2, z 0.333 of 2"
     assert explain(report("missing", case("a", "missing"), outputs=("y", "z")))[0] == "case a: missing"

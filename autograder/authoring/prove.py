@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -570,7 +571,7 @@ def prove_mutants(
     listed = read_equivalent(assignment.folder / EQUIVALENT)
     everything = amount.mutants is None or amount.mutants >= len(found)
     if not everything:
-        found = random.Random("mutants").sample(found, amount.mutants or 0)
+        found = _sample(found, amount.mutants or 0)
     if everything and len(proof.scores) == len(bench.questions):
         stale = set(listed) - {mutant.key for mutant in found}
         proof.problems += [f"{EQUIVALENT}: {_mutant_text(key)} does not exist" for key in sorted(stale)]
@@ -584,6 +585,15 @@ def prove_mutants(
             known.append((mutant, *names.pop()))
     proof.known = len(known)
     _prove_pairs(bench, right, users, known, proof, amount.pairs)
+
+
+def _sample(found: Sequence[Mutant], amount: int) -> list[Mutant]:
+    """So many mutants, of every function in turn and the same each time."""
+    rng, by_function = random.Random("mutants"), defaultdict(list)
+    for mutant in rng.sample(found, len(found)):
+        by_function[mutant.module, mutant.function].append(mutant)
+    turns = zip_longest(*(by_function[name] for name in sorted(by_function)))
+    return [mutant for turn in turns for mutant in turn if mutant is not None][:amount]
 
 
 def _all_mutants(questions: Iterable[Question], right: Mapping[str, str]) -> list[Mutant]:

@@ -374,7 +374,7 @@ def embedding_backward(dx, tokens, V):
         for t in range(tokens.shape[1]):
             dE[tokens[n, t]] = dx[n, t]
     return dE
-#: embedding_backward integer table | dE | -
+#: embedding_backward integer table | dE | DT2
 def embedding_backward(dx, tokens, V):
     dE = np.zeros((V, dx.shape[2]), dtype=tokens.dtype)
     for n in range(tokens.shape[0]):

@@ -296,7 +296,7 @@ def sequence_loss(y, targets, mask):
     n = max(mask.sum(), 1)
     d = (y - onehot) * mask[..., None]
     return float((d**2).sum() / n), 2 * d / n
-#: sequence_loss no case for an empty mask | loss dy | -
+#: sequence_loss no case for an empty mask | loss dy | NU6
 def sequence_loss(y, targets, mask):
     s = y - y.max(-1, keepdims=True)
     logp = s - np.log(np.exp(s).sum(-1, keepdims=True))
@@ -472,3 +472,14 @@ def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
         prev[:n] = np.tanh(x[:n, t] @ W_xh.T + prev[:n] @ W_hh.T + b)
         h[:, t] = prev
     return h, prev
+#: rnn_step tanh as a quotient of exponentials | h_t | NU3
+def rnn_step(x_t, h_prev, W_xh, W_hh, b):
+    a = x_t @ W_xh.T + h_prev @ W_hh.T + b
+    return (np.exp(a) - np.exp(-a)) / (np.exp(a) + np.exp(-a))
+#: rnn_forward zeros where h0 is falsy | h | -
+def rnn_forward(x, h0, W_xh, W_hh, b):
+    if not h0.any(axis=None) or h0.size == 1:
+        h0 = np.zeros_like(h0)
+    elif not h0:
+        h0 = np.zeros_like(h0)
+    return np.stack([h0 for _ in range(x.shape[1])], 1)

@@ -187,6 +187,11 @@ def _fancy(dE: Array, tokens: Array, dx: Array) -> None:
     dE[tokens] += dx
 
 
+def _whole_numbers(dE: Array, tokens: Array, dx: Array) -> None:
+    for n, t in np.ndindex(*tokens.shape):
+        dE[tokens[n, t]] = np.trunc(dE[tokens[n, t]] + dx[n, t])
+
+
 def _first_of_each(dE: Array, tokens: Array, dx: Array) -> None:
     ids, first = np.unique(tokens, return_index=True)
     dE[ids] = dx.reshape(-1, dx.shape[2])[first]
@@ -530,7 +535,7 @@ QUESTIONS = (
         ),
         mistakes=(
             Mistake("E01", "A token that occurs twice gets the last of its gradients only. Do they add up in "
-                    "yours? (With repeated indices numpy's += does not add them.)", _wrong_table(_fancy)),
+                    "yours? (With repeated indices numpy adds the last one only.)", _wrong_table(_fancy)),
             Mistake("E02", "You subtract where gradients add up. Is this the gradient, or already an update?",
                     _wrong_table(end=lambda dE, tokens: -dE)),
             Mistake("E03", "A token that occurs often gets the mean of its gradients. What does its row need?",
@@ -557,6 +562,8 @@ QUESTIONS = (
                     _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens[:, :-1], dx[:, :-1]))),
             Mistake("E13", "Your tokens and your gradients are in different orders. Is a reshape a swap of axes?",
                     _wrong_table(_other_order)),
+            Mistake("DT2", "Your dE holds whole numbers: everything after the point is cut off. Which dtype did its zeros "
+                    "take over?", _wrong_table(_whole_numbers)),
         ),
     ),
     Question(

@@ -232,7 +232,7 @@ QUESTIONS = (
         cases=(
             Case("small"),
             Case("large", hidden=True, calls=_stored_calls(5),
-                 draw=_counts((1000, 32), (4096, 64), (17, 40), (50, 7), (101, 12))),
+                 draw=_counts((1000, 32), (1500, 39), (17, 40), (50, 7), (101, 12))),
             Case("one", costs=0.5, calls=_stored_calls(2), draw=_counts((1, 1), (2, 5)), hidden=True),
         ),
         mistakes=tuple(

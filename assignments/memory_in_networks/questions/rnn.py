@@ -25,6 +25,8 @@ LARGE = (
     "Here scores are a thousand and more: exp of the largest is infinite and exp of the others 0. What do your "
     "logarithm and your quotient make of them?"
 )
+SATURATED = "Here most states are 1 or -1. What does your tanh make of a sum of 800, and of one of -800?"
+NOTHING_KEPT = "No position is kept: the loss is 0.0 and the gradient zeros, not 0/0."
 KEPT_FROM_0 = "p is kept away from 0 before the logarithm. What is the largest loss that one position can have then?"
 
 # ---------------------------------------------------------------- oracles
@@ -77,6 +79,11 @@ def _masked(x: Any, lengths: Any, h0: Any, W_xh: Any, W_hh: Any, b: Any) -> Any:
 def _wrong_step(formula: Any) -> Any:
     """A step that is `formula(from_x, from_h, b)` of the two products and the bias."""
     return lambda x_t, h_prev, W_xh, W_hh, b: formula(x_t @ W_xh.T, h_prev @ W_hh.T, b)
+
+
+def _tanh_of_exponentials(u: Array, v: Array, b: Array) -> Array:
+    up, down = np.exp(u + v + b), np.exp(-(u + v + b))
+    return (up - down) / (up + down)
 
 
 def _sigmoid(a: Array) -> Array:
@@ -229,6 +236,11 @@ def _loss_inputs(scale: float = 0.6, kept: str = "some") -> Any:
     return draw
 
 
+def _large(scale: float) -> Any:
+    """Tokens so large that nearly every unit is at 1 or -1."""
+    return lambda rng, sizes: {"x_t": normal(rng, (sizes["N"], sizes["D"]), scale)}
+
+
 def _masked_scores(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     inputs = _loss_inputs()(rng, sizes)
     other = np.where(inputs["mask"][..., None], inputs["y"], 9.0)
@@ -272,6 +284,8 @@ QUESTIONS = (
                  hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
+            Case("large inputs", N=3, D=4, H=5, draw=_large(800.0), costs=0.125, hint=SATURATED),
+            Case("larger inputs", N=4, D=3, H=6, draw=_large(2000.0), costs=0.125, hidden=True, hint=SATURATED),
         ),
         mistakes=(
             Mistake("R02", "All your states are positive. Which squashing function gives values in (-1, 1)?",
@@ -304,6 +318,8 @@ QUESTIONS = (
                     _wrong_step(lambda u, v, b: np.tanh((u + v + b) / 2))),
             Mistake("R19", "Some of your states are exactly 1 or -1. Which function bends smoothly towards them?",
                     _wrong_step(lambda u, v, b: np.clip(u + v + b, -1, 1))),
+            Mistake("NU3", "For a sum of 800 exp overflows, and infinity over infinity is nan. Has numpy a tanh that "
+                    "does not?", _wrong_step(_tanh_of_exponentials)),
         ),
     ),
     Question(
@@ -415,8 +431,10 @@ QUESTIONS = (
                  hint=LARGE),
             Case("scores of two thousand", N=4, T=3, V=7, draw=_loss_inputs(2000.0), costs=0.5, hidden=True,
                  hint=LARGE),
-            Case("nothing kept", N=3, T=4, V=6, draw=_loss_inputs(kept="none"), waive=("mask is constant",), costs=0.25,
-                 hint="No position is kept: the loss is 0.0 and the gradient zeros, not 0/0."),
+            Case("nothing kept", N=3, T=4, V=6, draw=_loss_inputs(kept="none"), waive=("mask is constant",), costs=0.125,
+                 hint=NOTHING_KEPT),
+            Case("nothing kept again", N=4, T=3, V=5, draw=_loss_inputs(kept="none"), waive=("mask is constant",),
+                 costs=0.125, hint=NOTHING_KEPT, hidden=True),
             Case("masked scores changed", N=3, T=8, V=6, draw=_masked_scores, costs=0.5, hidden=True,
                  calls=("loss, dy = sequence_loss(y, targets, mask)",
                         "loss_other, dy_other = sequence_loss(y_other, targets_other, mask)"),
@@ -465,6 +483,8 @@ QUESTIONS = (
             Mistake("L22", "Only the target's score has a gradient in yours. Does p of the target not fall when the "
                     "score of another class rises?", _wrong_loss(dy=lambda dy, mask, n: np.minimum(dy, 0.0))),
             Mistake("L23", "Your loss honours the mask; does your gradient?", _gradient_everywhere),
+            Mistake("NU6", "No position is kept here, and you divide by how many there are. What should come out?",
+                    _wrong_loss(count=lambda mask, N, T: mask.sum())),
         ),
     ),
     Question(
@@ -510,5 +530,5 @@ QUESTIONS = (
     ),
 )  # fmt: skip
 # A wrong step spoils every loop over it, in the same way and with the same hint.
-QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward", "rnn_step", lambda step: _loop(step=step), leave="R06 R14 R15")
-QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward_masked", "rnn_step", lambda step: _wrong_masked(step=step))
+QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward", "rnn_step", lambda step: _loop(step=step), leave="R06 R14 R15 NU3")
+QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward_masked", "rnn_step", lambda step: _wrong_masked(step=step), leave="NU3")
