@@ -409,21 +409,6 @@ def test_export_and_the_notebook(folder: Path, template: Mapping[str, bytes], mo
         assert "mine.ipynb cannot be read: it is no notebook. Save it again." in str(grader.export()), damaged
 
 
-def test_export_notices_a_notebook_that_was_not_saved(folder: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class History:
-        input_hist_raw = ("", "x = 41  # not in the file", "grader.export()")
-
-    class Shell:
-        history_manager = History
-        user_ns: Mapping[str, Any] = {}
-
-    monkeypatch.setattr(grader, "_shell", lambda: Shell)
-    says = "The notebook was not saved since you ran the cell that starts with 'x = 41  # not in the file'."
-    assert says in str(grader.export())
-    History.input_hist_raw = ("", "grader.check_all()", "grader.export()")
-    assert "not saved" not in str(grader.export())
-
-
 # ---------------------------------------------------------------- written answers
 
 MARK = {"autograder": {"answer": "G5"}}
