@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 MB = 2**20
 MAX_ZIP = 100 * MB  # size of a zip file: far above any honest one, and quick to read
@@ -67,6 +68,47 @@ class IntakeError(Exception):
     """The folder of submissions itself cannot be used; the message says what, and what to do."""
 
 
+@dataclass(frozen=True)
+class Student:
+    """Whom a submission belongs to, as far as the export says; "" is unknown."""
+
+    name: str = ""  # as the system writes it: "Jane Doe", Canvas's "doejane"
+    sid: str = ""  # the school's own number, a string: it may begin with 0
+    email: str = ""
+    login: str = ""  # at the school or, for clones, at GitHub
+    canvas: str = ""  # Canvas's number of the user, or what stands for it in anonymous grading
+    moodle: str = ""  # Moodle's number of the participant in this one assignment; not that of the user
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file or folder that belongs to a submission; read where it lies, never unpacked."""
+
+    path: Path  # on disk: the file or folder itself, or the export's zip
+    inside: str = ""  # a member, or a folder, of the zip at `path`
+    name: str = ""  # what its owner called the file; "" for a folder or zip that is the submission itself
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission as the export gave it: where its files lie, whose it is, and when it came."""
+
+    name: str  # distinct among the entries of an export, and safe to show
+    pieces: tuple[Piece, ...]
+    students: tuple[Student, ...] = ()  # several for a group; none where the export names nobody
+    group: str = ""  # the group's name, where the system gives one
+    submitted_at: str = ""  # ISO 8601 with its offset to UTC; "" is unknown
+    late: bool | None = None  # as the system marked it; None where it does not say
+    attempt: int = 0  # 1 is the first; 0 is unknown
+    aside: tuple[str, ...] = ()  # earlier attempts and other things of this student that are not graded
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the record of this submission says of it, beside its points: plain data, the same keys always."""
+        students = [{key: value for key, value in vars(student).items() if value} for student in self.students]
+        return {"students": students, "group": self.group, "submitted_at": self.submitted_at, "late": self.late,
+                "attempt": self.attempt, "aside": list(self.aside)}  # fmt: skip
+
+
 class _ProblemError(Exception):
     """Why a submission cannot be graded: the kind, a key of PROBLEMS, is part of the content's hash."""
 
@@ -89,7 +131,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _Item:
     parts: tuple[str, ...]  # the path inside the submission, NFC
     kind: str  # file, folder, link, special
     read_up_to: Callable[[int], bytes]  # so many bytes at most; raises _ProblemError
@@ -222,7 +264,7 @@ def _content(sources: Mapping[str, bytes], notebook: bytes | None, problem_kind:
 
 
 @contextmanager
-def _opened(path: Path, package: str) -> Iterator[list[_Entry]]:
+def _opened(path: Path, package: str) -> Iterator[list[_Item]]:
     """Yield the entries of the folder or zip, in order, while they can be read."""
     shown = visible(path.name)
     try:
@@ -240,7 +282,7 @@ def _opened(path: Path, package: str) -> Iterator[list[_Entry]]:
         yield _in_order(_zip_entries(file, shown), "the zip", package)
 
 
-def _in_order(found: Iterator[_Entry], what: str, package: str) -> list[_Entry]:
+def _in_order(found: Iterator[_Item], what: str, package: str) -> list[_Item]:
     entries = list(islice(found, MAX_ENTRIES + 1))
     if len(entries) > MAX_ENTRIES:
         raise _ProblemError("many", what, MAX_ENTRIES, "files")
@@ -249,7 +291,7 @@ def _in_order(found: Iterator[_Entry], what: str, package: str) -> list[_Entry]:
     return sorted(entries, key=lambda entry: entry.parts)
 
 
-def _find_package(entries: list[_Entry], package: str, notes: list[str]) -> tuple[str, ...]:
+def _find_package(entries: list[_Item], package: str, notes: list[str]) -> tuple[str, ...]:
     """Return the path of the package's folder: at the root before one level down, exact before any case."""
     folders = {entry.parts[:depth] for entry in entries for depth in (1, 2) if depth < len(entry.parts)}
     folders |= {entry.parts for entry in entries if entry.kind in ("folder", "link")}
@@ -267,7 +309,7 @@ def _find_package(entries: list[_Entry], package: str, notes: list[str]) -> tupl
     raise _not_found(entries, package)
 
 
-def _not_found(entries: list[_Entry], package: str) -> _ProblemError:
+def _not_found(entries: list[_Item], package: str) -> _ProblemError:
     files = [entry.parts for entry in entries if entry.kind != "folder"]
     if len(files) == 1 and files[0][-1].lower().endswith(".zip"):
         return _ProblemError("nested", _shown(files[0]))
@@ -277,9 +319,9 @@ def _not_found(entries: list[_Entry], package: str) -> _ProblemError:
     return _ProblemError("no-package", package, _some(sorted({entry.parts[0] for entry in entries})))
 
 
-def _read_modules(entries: list[_Entry], base: tuple[str, ...], notes: list[str]) -> dict[str, bytes]:
+def _read_modules(entries: list[_Item], base: tuple[str, ...], notes: list[str]) -> dict[str, bytes]:
     """Return the bytes of each module directly in the package; one that cannot be read is a problem."""
-    modules: dict[str, list[_Entry]] = defaultdict(list)
+    modules: dict[str, list[_Item]] = defaultdict(list)
     for entry in entries:
         if entry.parts[:-1] != base or entry.kind == "folder" or not entry.parts[-1].lower().endswith(".py"):
             continue
@@ -302,7 +344,7 @@ def _read_modules(entries: list[_Entry], base: tuple[str, ...], notes: list[str]
     return {module: found[0].read(MAX_MODULE) for module, found in sorted(modules.items())}
 
 
-def _note_others(entries: list[_Entry], base: tuple[str, ...], notes: list[str]) -> None:
+def _note_others(entries: list[_Item], base: tuple[str, ...], notes: list[str]) -> None:
     below = [entry for entry in entries if entry.parts[: len(base)] == base and entry.parts != base]
     deeper = {e.parts[len(base)] for e in below if e.kind == "folder" or len(e.parts) > len(base) + 1}
     if deeper:
@@ -312,7 +354,7 @@ def _note_others(entries: list[_Entry], base: tuple[str, ...], notes: list[str])
         notes.append(f"modules beside {_shown(base)}/ are not used: {_some(sorted(beside))}")
 
 
-def _drop_other_cases(modules: dict[str, list[_Entry]], notes: list[str]) -> None:
+def _drop_other_cases(modules: dict[str, list[_Item]], notes: list[str]) -> None:
     """Keep one of RNN.py and rnn.py, the lower-case one: on many systems they are one file."""
     kept: dict[str, str] = {}
     for module in sorted(modules, key=lambda name: (name != name.lower(), name)):
@@ -321,7 +363,7 @@ def _drop_other_cases(modules: dict[str, list[_Entry]], notes: list[str]) -> Non
             notes.append(f"{shown} is not used: {kept[_key(module)]}.py is there too; keep one")
 
 
-def _read_notebook(entries: list[_Entry], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
+def _read_notebook(entries: list[_Item], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
     found = [e for e in entries if e.parts[:-1] == beside and e.parts[-1].lower().endswith(".ipynb")]
     found = [e for e in found if e.kind != "folder"]
     chosen = [e for e in found if e.parts[-1] == name] or found
@@ -347,7 +389,7 @@ def _kind(info: os.stat_result) -> str:
     return "file" if stat.S_ISREG(info.st_mode) else "special"
 
 
-def _folder_entries(folder: Path, parts: tuple[str, ...], package: str) -> Iterator[_Entry]:
+def _folder_entries(folder: Path, parts: tuple[str, ...], package: str) -> Iterator[_Item]:
     """Yield what lies in the folder, then in the package, which may lie one folder down."""
     try:
         with os.scandir(folder) as found:
@@ -360,7 +402,7 @@ def _folder_entries(folder: Path, parts: tuple[str, ...], package: str) -> Itera
         raise _ProblemError("unreadable", _shown(parts) or "the folder", error.strerror) from None
     for name, kind in kinds.items():
         here = (*parts, _nfc(name))
-        yield _Entry(here, kind, partial(_read_regular, folder / name, _shown(here)))
+        yield _Item(here, kind, partial(_read_regular, folder / name, _shown(here)))
     if parts and _key(parts[-1]) == _key(package):
         return  # only what lies directly in the package counts
     packages = [name for name in names if _key(name) == _key(package) and kinds[name] in ("folder", "link")]
@@ -406,7 +448,7 @@ class _Capped(io.BufferedReader):
         return data
 
 
-def _zip_entries(file: _Capped, shown: str) -> Iterator[_Entry]:
+def _zip_entries(file: _Capped, shown: str) -> Iterator[_Item]:
     try:
         archive = zipfile.ZipFile(file)
     except _ProblemError:
@@ -417,7 +459,7 @@ def _zip_entries(file: _Capped, shown: str) -> Iterator[_Entry]:
         parts = _zip_parts(info.orig_filename)  # .filename ends at a NUL, and has other slashes on Windows
         if parts and not any(_hidden(part) for part in parts):
             kind = _zip_kind(info)
-            yield _Entry(parts, kind, partial(_read_member, archive, info, _shown(parts)))
+            yield _Item(parts, kind, partial(_read_member, archive, info, _shown(parts)))
 
 
 def _zip_parts(name: str) -> tuple[str, ...]:
