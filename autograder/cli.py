@@ -21,6 +21,7 @@ from rich.table import Table
 from .authoring.bake import AssignmentError, bake, load_assignment, shows_hidden_hints, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
+from .commands import export as exporting
 from .commands.progress import Steps, progress
 from .grading import grade as grading
 from .grading import reports
@@ -29,6 +30,7 @@ from .grading.intake import IntakeError, file_stem, read_submission
 from .grading.journal import Journal, JournalError
 from .grading.policy import Policy, apply
 from .lms.recognise import FORMATS, read_export
+from .lms.table import TableError
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -45,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except grading.GradingError as error:
         return _complain(error, 3)
-    except (AssignmentError, BundleError, ClusterError, IntakeError, JournalError, UsageError) as error:
+    except (
+        AssignmentError, BundleError, ClusterError, IntakeError, JournalError, UsageError, exporting.ExportError, TableError,
+    ) as error:  # fmt: skip
         return _complain(error, 2)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror}; nothing that was written is lost", 2)
@@ -89,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
             runs.add_grade_options(command)
     runs.register(commands)
     _add_proving(commands)
+    exporting.register(commands)
     return parser
 
 

@@ -36,7 +36,7 @@ MAX_MODULES = 50  # modules in the package: an honest one holds some 10; with MA
 MAX_MODULE = MB  # size of a module: source text of 20,000 lines
 MAX_NOTEBOOK = 16 * MB  # size of a notebook: pictures in its outputs make it large
 MAX_NOTES = 20  # remarks: a submission must not flood the report
-MAX_EXPORT_DIRECTORY = 64 * MB  # of an export's zip: some 500,000 files
+MAX_EXPORT_DIRECTORY = 128 * MB  # of an export's zip: some 500,000 files
 MAX_EXPORT_NAMES = 100_000  # files and folders directly in one folder of an export
 MAX_DEPTH = 3  # zips in zips
 MAX_ZIPS = 3  # zips that are looked into for the package
@@ -191,7 +191,7 @@ def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
     """Return what two names share where a file system takes them for one."""
     return _nfc(_nfc(name).casefold())
 
@@ -227,12 +227,23 @@ class Export:
         """Return a folder of this export as an export of its own."""
         return Export(self.path, self._full(folder)) if self.is_zip else Export(self.path / folder)
 
-    def names(self, inside: str = "") -> dict[str, str]:
-        """Return name -> file, folder, link or special, of what lies in a folder; hidden files are left out."""
+    def names(self, inside: str = "", *, dotted: bool = False) -> dict[str, str]:
+        """Return name -> file, folder, link or special, of what lies in a folder.
+
+        Hidden files are left out; with `dotted`, only those that systems leave behind: a person's name may begin so.
+        """
         found = self._archive().children.get(self._full(inside), {}) if self.is_zip else self._scan(self.path / inside)
         if len(found) > MAX_EXPORT_NAMES:
             raise IntakeError(f"{self.shown}: holds more than {MAX_EXPORT_NAMES} files in a folder; give it in parts")
-        return {name: found[name] for name in sorted(found) if not _hidden(name)}
+        hidden = _left_behind if dotted else _hidden
+        return {name: found[name] for name in sorted(found) if not hidden(name)}
+
+    def peek(self, inside: str) -> dict[str, str]:
+        """Return the same as names, and nothing for a folder that cannot be listed: that is its owner's problem."""
+        try:
+            return self.names(inside)
+        except IntakeError:
+            return {}
 
     def has(self, inside: str) -> bool:
         """Tell whether there is such a file or folder, hidden ones too."""
@@ -287,7 +298,7 @@ def distinct_names(wanted: Sequence[str]) -> list[str]:
 
 def same_name(one: str, other: str) -> bool:
     """Tell whether a file system may take two names for one."""
-    return _key(one) == _key(other)
+    return name_key(one) == name_key(other)
 
 
 def is_zip_name(name: str) -> bool:
@@ -296,7 +307,11 @@ def is_zip_name(name: str) -> bool:
 
 
 def _hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in NOT_OURS
+    return name.startswith(".") or _left_behind(name)
+
+
+def _left_behind(name: str) -> bool:
+    return name.startswith("._") or name.lower() in NOT_OURS
 
 
 # One submission
@@ -399,7 +414,7 @@ def _package_folders(items: list[_Item], package: str) -> list[tuple[str, ...]]:
     folders = {item.parts[:depth] for item in items for depth in (1, 2) if depth < len(item.parts)}
     folders |= {item.parts for item in items if item.kind in ("folder", "link")}
     for depth in (1, 2):
-        named = sorted(f for f in folders if len(f) == depth and _key(f[-1]) == _key(package))
+        named = sorted(f for f in folders if len(f) == depth and name_key(f[-1]) == name_key(package))
         if named:
             return [folder for folder in named if folder[-1] == package] or named
     return []
@@ -494,7 +509,7 @@ def _read_modules(entries: list[_Item], base: tuple[str, ...], package: str, not
             notes.append(f"{_shown(entry.parts)} is not used: `import {module.lower()}` is the library")
         else:
             modules[module].append(entry)
-    if base and _key(base[-1]) == _key(package):
+    if base and name_key(base[-1]) == name_key(package):
         _note_others(entries, base, notes)
     if not modules:
         raise _ProblemError("no-module", _shown(base) or package)
@@ -521,9 +536,9 @@ def _drop_other_cases(modules: dict[str, list[_Item]], notes: list[str]) -> None
     """Keep one of RNN.py and rnn.py, the lower-case one: on many systems they are one file."""
     kept: dict[str, str] = {}
     for module in sorted(modules, key=lambda name: (name != name.lower(), name)):
-        if kept.setdefault(_key(module), module) != module:
+        if kept.setdefault(name_key(module), module) != module:
             shown = _shown(modules.pop(module)[0].parts)
-            notes.append(f"{shown} is not used: {kept[_key(module)]}.py is there too; keep one")
+            notes.append(f"{shown} is not used: {kept[name_key(module)]}.py is there too; keep one")
 
 
 def _read_notebook(entries: list[_Item], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
@@ -575,9 +590,9 @@ def _folder_items(folder: Path, parts: tuple[str, ...], package: str) -> Iterato
     for name, kind in kinds.items():
         here = (*parts, _nfc(name))
         yield _Item(here, kind, partial(_read_regular, folder / name, _shown(here)))
-    if parts and _key(parts[-1]) == _key(package):
+    if parts and name_key(parts[-1]) == name_key(package):
         return  # only what lies directly in the package counts
-    packages = [name for name in names if _key(name) == _key(package) and kinds[name] in ("folder", "link")]
+    packages = [name for name in names if name_key(name) == name_key(package) and kinds[name] in ("folder", "link")]
     for name in packages if packages or parts else names:
         if kinds[name] == "folder":
             yield from _folder_items(folder / name, (*parts, _nfc(name)), package)
@@ -617,7 +632,7 @@ class _Capped(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(self.most if size is None or size < 0 else min(size, self.most))
         if len(data) == self.most:
-            raise _ProblemError("many", "the zip", MAX_ENTRIES, "files")
+            raise _ProblemError("many", "the zip", self.most * MAX_ENTRIES // MAX_DIRECTORY, "files")
         return data
 
 
@@ -632,7 +647,7 @@ def _open_zip(file: _Capped, shown: str) -> zipfile.ZipFile:
 
 def _zip_items(archive: zipfile.ZipFile) -> Iterator[_Item]:
     for info in archive.infolist():
-        parts = _zip_parts(info.orig_filename)  # .filename ends at a NUL, and has other slashes on Windows
+        parts = _zip_parts(_member_name(info))
         if parts and not any(_hidden(part) for part in parts):
             yield _member_item(archive, info, tuple(map(_nfc, parts)))
 
@@ -656,9 +671,9 @@ class _Archive:
         refused = []
         for info in self.zip.infolist():
             try:
-                self._add(info, _zip_parts(info.orig_filename))
+                self._add(info, _zip_parts(_member_name(info)))
             except _ProblemError:
-                refused.append(visible(info.orig_filename))  # the others are graded all the same
+                refused.append(visible(_member_name(info)))  # the others are graded all the same
         self.refused = tuple(refused)
 
     def _add(self, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
@@ -676,13 +691,13 @@ class _Archive:
         """Yield what the piece holds, as if it were a submission of its own."""
         folder, _, name = piece.inside.rpartition("/")
         for info in self.members.get(folder, ()):
-            if _zip_parts(info.orig_filename)[-1] == name and _zip_kind(info) != "folder":
+            if _zip_parts(_member_name(info))[-1] == name and _zip_kind(info) != "folder":
                 yield _member_item(self.zip, info, (_nfc(piece.name or name),))
         waiting = [(piece.inside, (_nfc(piece.name),) if piece.name else ())]
         while waiting:
             folder, base = waiting.pop()
             for info in self.members.get(folder, ()):
-                name = _zip_parts(info.orig_filename)[-1]
+                name = _zip_parts(_member_name(info))[-1]
                 if not _hidden(name):
                     yield _member_item(self.zip, info, (*base, _nfc(name)))
             for name, kind in self.children.get(folder, {}).items():
@@ -715,6 +730,17 @@ def _archive_at(path: Path) -> _Archive:
         _Last.archive = _Archive(path)
         _Last.key = key
     return _Last.archive
+
+
+def _member_name(info: zipfile.ZipInfo) -> str:
+    """Return a member's name as it was meant: some systems, macOS among them, write UTF-8 and do not say so."""
+    name = info.orig_filename  # .filename ends at a NUL, and has other slashes on Windows
+    if info.flag_bits & 0x800 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return name
 
 
 def _zip_parts(name: str) -> tuple[str, ...]:
@@ -759,8 +785,8 @@ def file_stem(names: Sequence[str]) -> dict[str, str]:
     digits = dict.fromkeys(names, 0)
     while True:
         stems = {name: _stem(name, length) for name, length in digits.items()}
-        often = Counter(_key(stem) for stem in stems.values())
-        clashing = [name for name, stem in stems.items() if often[_key(stem)] > 1]
+        often = Counter(name_key(stem) for stem in stems.values())
+        clashing = [name for name, stem in stems.items() if often[name_key(stem)] > 1]
         if not clashing:
             return stems
         for name in clashing:  # 8 digits first; more only if somebody searched for names that share them

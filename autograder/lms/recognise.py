@@ -17,6 +17,7 @@ SYSTEMS = {
     "otter": otter,
 }
 FORMATS = (*SYSTEMS, "plain")
+MAX_OTHERS = 50  # names that are listed of what is no submission
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def read_export(path: Path, wanted: str = "", package: str = "memnet") -> Listin
     export = Export(path)
     if wanted:
         return _read(_unwrapped(export, system, package), system, detail, "as --format says")
+    if one := plain.alone(export, package, loose=False):
+        return _listing("plain", plain.ALONE, "", one, [])
     found = _evidence(export)
     if not found and (inner := _only_folder(export)) is not None and (found := _evidence(inner)):
         export = inner
@@ -51,7 +54,7 @@ def read_export(path: Path, wanted: str = "", package: str = "memnet") -> Listin
         raise IntakeError(f"{export.shown}: may be {kinds}; say which with --format {'|'.join(found)}")
     for system, evidence in found.items():
         return _read(export, system, "", evidence)
-    if one := plain.alone(export, package):
+    if one := plain.alone(export, package, loose=True):
         return _listing("plain", plain.ALONE, "", one, [])
     return _read(plain.wrapper(export, package) or export, "plain", "", "")
 
@@ -88,4 +91,6 @@ def _read(export: Export, system: str, detail: str, evidence: str) -> Listing:
 def _listing(system: str, title: str, evidence: str, entries: list[Entry], others: list[str]) -> Listing:
     count = f"{len(entries)} submission{'s' if len(entries) > 1 else ''}"
     known = f" ({evidence})" if evidence else ""
-    return Listing(system, f"{title}{known}: {count}; --format overrides", tuple(entries), tuple(sorted(others)))
+    more = len(others) - MAX_OTHERS
+    shown = [*sorted(others)[:MAX_OTHERS], *([f"{more} more files and folders"] if more > 0 else [])]
+    return Listing(system, f"{title}{known}: {count}; --format overrides", tuple(entries), tuple(shown))
