@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 
 from ..checks.feedback import WORDS, telling_cases
+from ..checks.sketch import pictures
 
 Record = Mapping[str, Any]
 
@@ -74,6 +75,7 @@ _ENVIRONMENT = jinja2.Environment(
 )
 _ENVIRONMENT.filters["points"] = lambda value: f"{value:g}"
 _ENVIRONMENT.filters["word"] = lambda verdict: WORDS[verdict]
+_ENVIRONMENT.filters["pictures"] = pictures
 _ENVIRONMENT.globals["share"] = _share
 _ENVIRONMENT.globals["telling_cases"] = telling_cases
 
