@@ -21,8 +21,8 @@ from rich.table import Table
 from .authoring.bake import AssignmentError, bake, load_assignment, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
+from .grading import dashboard, reports
 from .grading import grade as grading
-from .grading import reports
 from .grading.intake import IntakeError, file_stem, other_files, read_submission
 from .grading.journal import Journal, JournalError
 
@@ -241,7 +241,11 @@ def _grade(options: argparse.Namespace) -> int:
         records = [journal.records[name] for name in sorted(journal.records)]
     _write_reports(options.out, records, bundle)
     _closing_table(records, len(todo), time.monotonic() - begun)
-    OUT.print(f"\n{options.out / 'grades.csv'}, {options.out / 'feedback'}/, {options.out / 'records'}/", markup=False)
+    OUT.print(
+        f"\n{options.out / 'dashboard.html'}, {options.out / 'grades.csv'}, {options.out / 'feedback'}/, "
+        f"{options.out / 'records'}/",
+        markup=False,
+    )
     bad = [record for record in records if record["status"] == "grader_error"]
     for record in bad:
         ERR.print(f"{record['submission']}: the grader could not judge it: {record['problem']}", markup=False)
@@ -250,8 +254,9 @@ def _grade(options: argparse.Namespace) -> int:
 
 def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle) -> None:
     stems = file_stem([record["submission"] for record in records])
-    wanted = set()
+    wanted, class_facts = set(), []
     for record in records:
+        class_facts.append(dashboard.facts(record))
         stem = stems[record["submission"]]
         page = reports.feedback_page(record, title=bundle.title, parts=bundle.parts)
         for path, text in (
@@ -264,6 +269,8 @@ def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle)
         for path in folder.iterdir() if folder.is_dir() else ():
             if path not in wanted and path.suffix in (ending, ".tmp"):
                 path.unlink()  # of a submission whose name now needs another file name, or of a killed run
+    whole = dashboard.page(class_facts, stems, title=bundle.title, parts=bundle.parts)
+    write_file(out / "dashboard.html", whole.encode("utf-8", "replace"))
     names = [question.name for question in bundle.questions]
     write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
 
