@@ -16,11 +16,12 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .bundle import BakedQuestion, BundleError, stored_zip, write_file
+from .bundle import BakedQuestion, Bundle, BundleError, stored_zip, write_file
 from .checker import Checker, public_checker, selection
 from .display import GREEN, RED, Checked, Said, message, one, several
 from .question import Written, parse_call
@@ -42,7 +43,7 @@ def check(*names: Any) -> Said:
         checker = _checker()
     except BundleError as error:
         return message(str(error), colour=RED)
-    chosen = selection(checker.bundle, [getattr(name, "__name__", str(name)) for name in names])
+    chosen = _chosen(checker.bundle, [getattr(name, "__name__", str(name)) for name in names])
     if isinstance(chosen, str):
         return message(chosen[:1].upper() + chosen[1:])
     if not (checker.root / checker.bundle.package).is_dir():
@@ -50,8 +51,17 @@ def check(*names: Any) -> Said:
         return message(title, ["Take it from the assignment's zip again."], colour=RED)
     found = _judge(checker, chosen)
     if names and len(found) == 1:
-        return one(found[0])
+        return one(_with_next_step(found[0], checker.bundle.package))
     return several(checker.bundle, found, everything=not names)
+
+
+def _chosen(bundle: Bundle, words: Sequence[str]) -> list[str] | str:
+    """As `selection`, but a question's own name means that question alone, even where its module is called so too."""
+    own = {question.name for question in bundle.questions}
+    named = [word for word in words if word in own]
+    others = [word for word in words if word not in own]
+    found = selection(bundle, others) if others or not words else []
+    return found if isinstance(found, str) else list(dict.fromkeys([*named, *found]))
 
 
 def check_all() -> Said:
@@ -75,6 +85,13 @@ def _judge(checker: Checker, names: Sequence[str]) -> list[Checked]:
         return found
     finally:
         checker.runner.close()  # no process is left behind a cell
+
+
+def _with_next_step(checked: Checked, package: str) -> Checked:
+    """What to do about a stub, unless there is something else to be said."""
+    if checked.report["verdict"] != "not_implemented" or checked.notes:
+        return checked
+    return replace(checked, notes=(f"Write it in {package}/{checked.question.module}.py, save the file, and check again.",))
 
 
 def functions(question: BakedQuestion) -> list[str]:
@@ -137,10 +154,15 @@ def _show(*values: Any) -> None:
     """Show values as the last line of a cell would; outside of notebooks, print what they say."""
     shell = _shell()
     for value in values:
-        if shell is not None:
-            importlib.import_module("IPython.display").display(value)
-        else:
-            print(getattr(value, "alt_text", value))
+        told = getattr(value, "alt_text", None)  # what a picture says to those who cannot see it
+        if shell is None:
+            print(told or value)
+            continue
+        display = importlib.import_module("IPython.display").display
+        if told is None:
+            display(value)
+        else:  # the picture once, and not as a bare image as well
+            display({"text/html": value._repr_html_(), "text/plain": told}, raw=True)
 
 
 def _own_frames(checker: Checker, error: BaseException) -> list[traceback.FrameSummary]:
@@ -150,13 +172,26 @@ def _own_frames(checker: Checker, error: BaseException) -> list[traceback.FrameS
 
 
 def _not_yet(checker: Checker, error: BaseException, names: Sequence[str]) -> Said:
-    frames = _own_frames(checker, error)
-    missing = [frames[-1].name] if frames else list(names)
-    questions = [q for q in checker.bundle.questions if {q.name, *functions(q)} & {*missing, *names}]
-    exact = [q for q in questions if {q.name, *functions(q)} & set(missing)] or questions
-    where = [f"{q.number} {q.name}, in {checker.bundle.package}/{q.module}.py" for q in exact]
-    return message("Nothing to look at yet: this cell needs a function that is not written.",
-                   [*where, "Go on, and come back to this cell when its check is right."])  # fmt: skip
+    """Say which of the functions that a cell needs are still blank: those on disk, or else the one that raised."""
+    package = checker.bundle.package
+    raised = {frame.name for frame in _own_frames(checker, error)[-1:]}
+    blank, other = [], []
+    for question in checker.bundle.questions:
+        line = f"{question.number} {question.name}, in {package}/{question.module}.py"
+        if question.name in names and _is_blank(checker, question):
+            blank.append(line)
+        elif raised & {question.name, *functions(question)}:
+            other.append(line)
+    return message("Nothing to look at yet: this cell needs what is not written.",
+                   [*(blank or other), "Go on, and come back to this cell when that is right."])  # fmt: skip
+
+
+def _is_blank(checker: Checker, question: BakedQuestion) -> bool:
+    try:
+        defined = _outline((checker.root / checker.bundle.package / f"{question.module}.py").read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(defined.get(name) for name in functions(question))
 
 
 def _no_module(error: ImportError, package: str) -> Said:
