@@ -179,9 +179,15 @@ def _bake(options: argparse.Namespace) -> int:
     baked = _bake_to(assignment, path)
     cases = [case for question in baked.questions for case in question.cases]
     hidden = sum(case.hidden for case in cases)
-    OUT.print(f"{path}: {len(baked.questions)} questions, {baked.possible:g} points, {len(cases) - hidden} public and "
+    OUT.print(f"{path}: {len(baked.questions)} questions, {_points(baked)}, {len(cases) - hidden} public and "
               f"{hidden} hidden cases", markup=False)  # fmt: skip
     return 0
+
+
+def _points(baked: Bundle) -> str:
+    """The possible points, as machines and people give them."""
+    automatic, written = baked.possible, baked.possible_written
+    return f"{automatic:g} automatic + {written:g} written = {automatic + written:g} points"
 
 
 def _release(options: argparse.Namespace) -> int:

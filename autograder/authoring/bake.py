@@ -27,11 +27,13 @@ from ..checks.question import (
     Compute,
     DeclarationError,
     Question,
+    Written,
     axis_size,
     bound_shape,
     parse_call,
     parse_spec,
     validate,
+    validate_written,
 )
 from ..checks.worker import plain, run_calls
 
@@ -46,7 +48,7 @@ class AssignmentError(Exception):
 
 @dataclass(frozen=True)
 class Assignment:
-    """A declared assignment. source: hash of its files and of the engine's modules that bake."""
+    """A declared assignment. source: hash of its files and of the engine's modules that bake. written: what people grade."""
 
     folder: Path
     name: str
@@ -57,6 +59,7 @@ class Assignment:
     questions: tuple[Question, ...]
     properties: Mapping[str, Property]
     source: str
+    written: tuple[Written, ...] = ()
 
 
 # ---------------------------------------------------------------- declare
@@ -84,8 +87,25 @@ def load_assignment(folder: Path) -> Assignment:
     return Assignment(
         folder, settings["name"], settings["title"], settings["version"], settings["package"], settings["parts"],
         tuple(sorted(questions, key=lambda question: (question.part, int(question.number[1:])))),
-        load_properties(folder), source_hash(folder),
+        load_properties(folder), source_hash(folder), _written(folder, settings.get("written", [])),
     )  # fmt: skip
+
+
+def _written(folder: Path, entries: Any) -> tuple[Written, ...]:
+    """The written questions of ``[[written]]``. Raises AssignmentError."""
+    path = folder / "assignment.toml"
+    found = []
+    for entry in entries:
+        lists = {
+            "rubric": tuple((item["points"], item["text"]) for item in entry.get("rubric", ())),
+            "misconceptions": tuple((item["claim"], item["why"]) for item in entry.get("misconceptions", ())),
+        }
+        try:
+            found.append(Written(**{**entry, **lists}))
+            validate_written(found[-1])
+        except (TypeError, DeclarationError) as error:
+            raise AssignmentError(f"{path}: [[written]]: {error}") from None
+    return tuple(found)
 
 
 def _settings(folder: Path) -> dict[str, Any]:
@@ -137,7 +157,8 @@ def source_hash(folder: Path) -> str:
     """SHA-256 of what a bundle is baked from: the assignment's files, and the engine's that decide its contents."""
     checks = Path(__file__).resolve().parent.parent / "checks"
     engine = [Path(__file__), *(checks / f"{name}.py" for name in ("question", "bundle", "wire"))]
-    files = [folder / "assignment.toml", *sorted(folder.glob("*.py")), *sorted(folder.glob("questions/*.py")), *engine]
+    own = [path for path in sorted(folder.glob("*.py")) if path.name != "notebook.py"]  # text for students, baked nowhere
+    files = [folder / "assignment.toml", *own, *sorted(folder.glob("questions/*.py")), *engine]
     digest = hashlib.sha256()
     for path in files:
         if path.exists():
@@ -160,17 +181,18 @@ def bake(assignment: Assignment, progress: Callable[[str], None] = lambda name: 
             raise AssignmentError(f"question {question.name}: {error}") from None
     draft = Bundle(
         assignment.name, assignment.title, assignment.version, assignment.package, dict(assignment.parts),
-        assignment.source, False, tuple(questions),
+        assignment.source, False, tuple(questions), written=assignment.written,
     )  # fmt: skip
     return bundles.decode(*bundles.encode(draft))
 
 
 def public(bundle: Bundle) -> Bundle:
-    """The bundle with its public cases alone: what students are given."""
+    """The bundle with its public cases alone, and no rubric: what students are given."""
     questions = tuple(
         replace(question, cases=tuple(case for case in question.cases if not case.hidden)) for question in bundle.questions
     )
-    return bundles.decode(*bundles.encode(replace(bundle, public=True, questions=questions)))
+    written = tuple(replace(each, rubric=(), misconceptions=()) for each in bundle.written)
+    return bundles.decode(*bundles.encode(replace(bundle, public=True, questions=questions, written=written)))
 
 
 def bake_question(question: Question, seed: str, properties: Mapping[str, Property]) -> BakedQuestion:

@@ -21,12 +21,15 @@ from ..checks.compare import scaled_error
 from ..checks.judge import judge_question
 from ..checks.question import Question, parse_call
 from ..checks.runner import ProcessRunner
+from . import notebook
 from .bake import Assignment, AssignmentError, public
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 TELLING = 16  # characters; a shorter statement may well be anybody's
 # The engine's modules that stand alone: the student's checker is these, as they are.
-CHECKS = ("question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker")
+CHECKS = (
+    "question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker", "display", "grader",
+)  # fmt: skip
 CHECKS_INIT = '"""The checks of this assignment: run `python -m checks`."""\n'
 CHECKS_MAIN = '''"""Run the checks: python -m checks [question ...] [--watch]."""
 
@@ -182,6 +185,7 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
             text = _text(file).replace("{questions}", _question_table(assignment))
             files[file.relative_to(own).as_posix()] = text
     result = {name: text.encode() for name, text in files.items()}
+    result[notebook.file_name(assignment)] = notebook.student_notebook(assignment)
     result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
     refuse_leaks(splits, result)
     refuse_wrong_points(assignment, bundle, splits, result)
@@ -206,6 +210,8 @@ def _question_table(assignment: Assignment) -> str:
     for q in assignment.questions:
         functions = ", ".join(f"`{name}`" for name in asked_functions((q,), q.module))
         rows.append(f"| {q.number} | {functions} | `{assignment.package}/{q.module}.py` | {q.points:g} | {q.minutes} |")
+    for w in assignment.written:
+        rows.append(f"| {w.number} | written answer | `{notebook.file_name(assignment)}` | {w.points:g} | {w.minutes} |")
     return "\n".join(rows)
 
 

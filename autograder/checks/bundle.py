@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .question import Written
 from .wire import TRUSTED, WireError, Writer, pack, parse_message
 
 FORMAT = 1
@@ -82,7 +83,8 @@ class Bundle:
     """All questions of a release.
 
     assignment, title, version: from the assignment. parts: letter -> title. source: hash of what it was baked
-    from. public: whether hidden cases are left out. digest: hash of all its contents.
+    from. public: whether hidden cases and rubrics are left out. written: what people grade. digest: hash of all its
+    contents.
     """
 
     assignment: str
@@ -94,11 +96,17 @@ class Bundle:
     public: bool
     questions: tuple[BakedQuestion, ...]
     digest: str = ""
+    written: tuple[Written, ...] = ()
 
     @property
     def possible(self) -> float:
-        """Points of all questions together; optional ones come on top of them."""
+        """Points of all questions that are graded here; optional ones come on top of them, and so do written ones."""
         return sum(question.points for question in self.questions if not question.optional)
+
+    @property
+    def possible_written(self) -> float:
+        """Points of the written answers together."""
+        return sum(written.points for written in self.written)
 
     @property
     def torch_modules(self) -> tuple[str, ...]:
@@ -119,7 +127,8 @@ def encode(bundle: Bundle) -> tuple[bytes, bytes]:
             {**vars(case), **{name: writer.value(getattr(case, name)) for name in _CASE_VALUES}} for case in question.cases
         ]
         questions.append({**vars(question), "cases": cases})
-    message = {"format": FORMAT, **head, "parts": dict(bundle.parts), "questions": questions}
+    message = {"format": FORMAT, **head, "parts": dict(bundle.parts), "questions": questions,
+               "written": [vars(written) for written in bundle.written]}  # fmt: skip
     data = pack(0, message, writer)
     size = int.from_bytes(data[8:12], "little")
     return data[16 : 16 + size], data[16 + size :]
@@ -142,9 +151,15 @@ def decode(text: bytes, body: bytes) -> Bundle:
                 cases.append(BakedCase(**{**case, **values, **lists, "tolerances": bounds}))
             questions.append(BakedQuestion(**{**question, "calls": tuple(question["calls"]), "cases": tuple(cases)}))
         head = {n: content[n] for n in ("assignment", "title", "version", "package", "source", "public", "parts")}
-        return Bundle(**head, questions=tuple(questions), digest=hashlib.sha256(text + body).hexdigest())
+        written = tuple(_written(entry) for entry in content["written"])
+        return Bundle(**head, questions=tuple(questions), written=written, digest=hashlib.sha256(text + body).hexdigest())
     except (WireError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"it is not a bundle of this grader ({error}); bake anew") from None
+
+
+def _written(entry: Mapping[str, Any]) -> Written:
+    lists = {name: tuple(map(tuple, entry[name])) for name in ("rubric", "misconceptions")}
+    return Written(**{**entry, **lists})
 
 
 def to_bytes(bundle: Bundle) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 
 from .bundle import Bundle, BundleError, from_bytes
 from .feedback import question_lines
-from .judge import Property, judge_question
+from .judge import Outcome, Property, QuestionRun
 from .runner import ProcessRunner
 
 # ---------------------------------------------------------------- checking
@@ -38,14 +38,21 @@ class Checker:
 
     def check(self, name: str) -> dict[str, Any]:
         """The report on one question."""
+        return self.run(name)[0]
+
+    def run(self, name: str) -> tuple[dict[str, Any], list[Outcome]]:
+        """The report on one question, and the outcome of every case, of which a picture can be drawn."""
         question = next(question for question in self.bundle.questions if question.name == name)
         if question.torch and importlib.util.find_spec("torch") is None:
             function = question.calls[0].partition("=")[2].partition("(")[0].strip()
             stub = self.runner.is_stub(question.module, function)
             verdict = "not_implemented" if stub else "unchecked"
             return {"name": name, "number": question.number, "verdict": verdict, "earned": 0.0, "outputs": [],
-                    "possible": question.points, "optional": question.optional, "cases": []}  # fmt: skip
-        return judge_question(question, self.runner, self.properties)
+                    "possible": question.points, "optional": question.optional, "cases": []}, []  # fmt: skip
+        run = QuestionRun(question, self.runner, self.properties)
+        for case in question.cases:
+            run.run(case)
+        return run.report(), run.outcomes
 
 
 def public_checker() -> Checker:
@@ -81,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checker = public_checker()
     except BundleError as error:
         return _complain(str(error))
-    names = _selection(checker.bundle, options.questions)
+    names = selection(checker.bundle, options.questions)
     if isinstance(names, str):
         return _complain(names)
     if not (checker.root / checker.bundle.package).is_dir():
@@ -104,8 +111,8 @@ def _complain(text: str) -> int:
     return 2
 
 
-def _selection(bundle: Bundle, wanted: Sequence[str]) -> list[str] | str:
-    """The questions that are meant, or what is wrong with the names."""
+def selection(bundle: Bundle, wanted: Sequence[str]) -> list[str] | str:
+    """The questions that are meant by names, numbers, parts or modules; or, as text, what is wrong with the words."""
     names = [question.name for question in bundle.questions]
     chosen = []
     for word in wanted:

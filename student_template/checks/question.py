@@ -116,6 +116,23 @@ class Question:
         return self.number[0]
 
 
+@dataclass(frozen=True)
+class Written:
+    """A question that is answered in words, in the notebook, and graded by people.
+
+    name: as in code and tables. title: what is asked, in a few words. rubric: (points, what earns them), which together
+    make the points. misconceptions: (claim, why it is wrong), for graders; students are given neither.
+    """
+
+    name: str
+    number: str
+    title: str
+    points: float
+    minutes: int
+    rubric: tuple[tuple[float, str], ...] = ()
+    misconceptions: tuple[tuple[str, str], ...] = ()
+
+
 # ---------------------------------------------------------------- axes
 
 
@@ -231,6 +248,20 @@ def validate(question: Question) -> None:
         _validate(question)
     except DeclarationError as error:
         raise DeclarationError(f"question {question.name}: {error}") from None
+
+
+def validate_written(written: Written) -> None:
+    """Refuse a written question whose rubric does not make its points. Raises DeclarationError naming it."""
+    if not re.fullmatch(r"[A-Z]\d+", written.number):
+        raise DeclarationError(f"written question {written.name}: number {written.number!r}; write it as in G5")
+    if not written.name.isidentifier():
+        raise DeclarationError(f"written question {written.number}: name {written.name!r}; write it as a Python name")
+    total = sum(points for points, _ in written.rubric)
+    if total != written.points:
+        raise DeclarationError(
+            f"written question {written.number}: its rubric gives {total:g} points, and it is worth {written.points:g}; "
+            "make them agree"
+        )
 
 
 def _validate(question: Question) -> None:

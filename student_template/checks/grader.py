@@ -1,0 +1,367 @@
+"""The checker for notebooks: ``from checks import grader``, then ``grader.check("rnn_step")``.
+
+Modules are read from disk at every call, so no kernel needs to be started anew. Imports the standard library and its
+sister modules; IPython only where a notebook runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import importlib
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .bundle import BakedQuestion, BundleError, stored_zip, write_file
+from .checker import Checker, public_checker, selection
+from .display import GREEN, RED, Checked, Said, message, one, several
+from .question import Written, parse_call
+
+ANSWER_HERE = "*Write your answer here, in place of this line. Leave the heading above it as it is.*"
+
+
+def answer_heading(number: str) -> str:
+    """The line of a notebook below which a written answer stands."""
+    return f"#### Answer {number}"
+
+
+# ---------------------------------------------------------------- checking
+
+
+def check(*names: Any) -> Said:
+    """Check questions by name, number, part or module, or by the function itself; all if none is named."""
+    try:
+        checker = _checker()
+    except BundleError as error:
+        return message(str(error), colour=RED)
+    chosen = selection(checker.bundle, [getattr(name, "__name__", str(name)) for name in names])
+    if isinstance(chosen, str):
+        return message(chosen[:1].upper() + chosen[1:])
+    if not (checker.root / checker.bundle.package).is_dir():
+        title = f"There is no folder {checker.bundle.package} in {checker.root}."
+        return message(title, ["Take it from the assignment's zip again."], colour=RED)
+    found = _judge(checker, chosen)
+    if names and len(found) == 1:
+        return one(found[0])
+    return several(checker.bundle, found, everything=not names)
+
+
+def check_all() -> Said:
+    """Check every question."""
+    return check()
+
+
+@functools.cache
+def _checker() -> Checker:
+    return public_checker()
+
+
+def _judge(checker: Checker, names: Sequence[str]) -> list[Checked]:
+    checker.read_modules()
+    try:
+        found = []
+        for question in checker.bundle.questions:
+            if question.name in names:
+                report, outcomes = checker.run(question.name)
+                found.append(Checked(question, report, outcomes, _redefined(question, checker.bundle.package)))
+        return found
+    finally:
+        checker.runner.close()  # no process is left behind a cell
+
+
+def functions(question: BakedQuestion) -> list[str]:
+    """The names that a student defines for a question."""
+    calls = [parse_call(text) for text in question.calls]
+    given = {target for call in calls for target in call.targets}
+    return list(dict.fromkeys(c.function for c in calls if "." not in c.function and c.function not in given))
+
+
+def _redefined(question: BakedQuestion, package: str) -> list[str]:
+    """Say so where a function of the question is defined in a cell: what is graded is the module."""
+    names = _names()
+    here = [name for name in functions(question) if getattr(names.get(name), "__module__", "") == "__main__"]
+    return [f"You defined {name} in a cell of the notebook. What is checked and graded is {package}/{question.module}.py: "
+            "copy it there, and save the file." for name in here]  # fmt: skip
+
+
+def _shell() -> Any:
+    """The running IPython, or None."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def _names() -> Mapping[str, Any]:
+    """The names of the notebook."""
+    shell = _shell()
+    names: Mapping[str, Any] = shell.user_ns if shell is not None else vars(sys.modules["__main__"])
+    return names
+
+
+# ---------------------------------------------------------------- looking
+
+
+@contextlib.contextmanager
+def looking_at(*names: str) -> Iterator[Callable[..., None]]:
+    """A block that runs your functions to show something: ``with looking_at("rnn_forward") as show:``.
+
+    Imports of your modules inside it take them up as they are on disk now. Where a function is not written yet, or stops
+    with an error, the block ends with a note instead of a traceback, and the cells below go on.
+    """
+    checker = _checker()
+    package = checker.bundle.package
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a file saved twice in a second is read twice
+    try:
+        yield _show
+    except NotImplementedError as error:
+        _show(_not_yet(checker, error, names))
+    except ImportError as error:
+        _show(_no_module(error, package))
+    except Exception as error:
+        _show(_stopped(checker, error))
+    finally:
+        sys.dont_write_bytecode = written
+
+
+def _show(*values: Any) -> None:
+    """Show values as the last line of a cell would; outside of notebooks, print what they say."""
+    shell = _shell()
+    for value in values:
+        if shell is not None:
+            importlib.import_module("IPython.display").display(value)
+        else:
+            print(getattr(value, "alt_text", value))
+
+
+def _own_frames(checker: Checker, error: BaseException) -> list[traceback.FrameSummary]:
+    folder = checker.root / checker.bundle.package
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+
+
+def _not_yet(checker: Checker, error: BaseException, names: Sequence[str]) -> Said:
+    frames = _own_frames(checker, error)
+    missing = [frames[-1].name] if frames else list(names)
+    questions = [q for q in checker.bundle.questions if {q.name, *functions(q)} & {*missing, *names}]
+    exact = [q for q in questions if {q.name, *functions(q)} & set(missing)] or questions
+    where = [f"{q.number} {q.name}, in {checker.bundle.package}/{q.module}.py" for q in exact]
+    return message("Nothing to look at yet: this cell needs a function that is not written.",
+                   [*where, "Go on, and come back to this cell when its check is right."])  # fmt: skip
+
+
+def _no_module(error: ImportError, package: str) -> Said:
+    if error.name and error.name.split(".")[0] != package:
+        known = {"torch", "matplotlib", "numpy", "ipywidgets"}
+        title = f"This cell needs {error.name}, which is not here."
+        line = f"%pip install {error.name}" if error.name in known else "Was the folder of the assignment moved?"
+        return message(title, [line])
+    return message(f"A module of yours could not be imported: {error}",
+                   [f"Is the file in {package}/, under its own name, and does it define that function?"])  # fmt: skip
+
+
+def _stopped(checker: Checker, error: Exception) -> Said:
+    title = f"This cell stopped with an error: {type(error).__name__}: {str(error)[:300]}"
+    package = checker.bundle.package
+    if isinstance(error, SyntaxError):
+        return message(title, [f"{package}/{Path(error.filename or '').name}, line {error.lineno}"], colour=RED)
+    frames = _own_frames(checker, error)
+    lines = [f"{package}/{Path(f.filename).name}, line {f.lineno}, in {f.name}: {f.line}" for f in frames[-4:]]
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    also = "The checks say more: run the check of that function."
+    return message(title, [*lines, also] if lines else [f"line {last.lineno}: {last.line}"], colour=RED)
+
+
+# ---------------------------------------------------------------- handing in
+
+
+def export(notebook: str = "") -> Said:
+    """Write the zip to hand in: the modules and the notebook as they are on disk. Says what is missing or still blank.
+
+    notebook: its file name, where there are several.
+    """
+    try:
+        checker = _checker()
+    except BundleError as error:
+        return message(str(error), colour=RED)
+    root, bundle = checker.root, checker.bundle
+    folder = root / bundle.package
+    files = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*.py"))
+        if "__pycache__" not in path.parts
+    }
+    problems, contents = _module_problems(checker, files), [f"{len(files)} modules of {bundle.package}/"]
+    book = _find_notebook(root, notebook, f"{bundle.assignment.replace('-', '_')}.ipynb")
+    if isinstance(book, Path):
+        files[book.name] = book.read_bytes()
+        more, answers = _notebook_problems(book, bundle.written)
+        saved = datetime.fromtimestamp(book.stat().st_mtime).strftime("%H:%M:%S on %d %B")
+        problems += more
+        contents += [f"{book.name}, as it was saved at {saved}", *answers]
+    else:
+        problems.insert(0, book)
+    path = root / f"{bundle.assignment}-submission.zip"
+    write_file(path, stored_zip(files))
+    lines = [*(f"It holds {line}" if not line.startswith(" ") else line for line in contents)]
+    if problems:
+        lines += ["Look at this before you hand it in:", *(f"- {line}" for line in problems)]
+    return message(f"Wrote {path.name}, which is what you hand in.", lines, colour=RED if problems else GREEN, right=not problems)
+
+
+def _find_notebook(root: Path, wanted: str, usual: str) -> Path | str:
+    """The notebook to hand in, or what is to be said of it."""
+    if wanted:
+        path = root / wanted
+        return path if path.is_file() else f"There is no notebook {wanted} in {root}."
+    running = str(_names().get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME") or "")
+    if running.endswith(".ipynb") and Path(running).is_file():
+        return Path(running)
+    found = sorted(path for path in root.glob("*.ipynb") if path.is_file())
+    if len(found) == 1:
+        return found[0]
+    for path in found:
+        if path.name == usual:
+            return path
+    if found:
+        return f'The notebook is missing: there are {", ".join(p.name for p in found)}; name one, as in grader.export("{usual}").'
+    return (f"The notebook is missing: there is none in {root}. In Colab it lies elsewhere: download it (File, Download) and "
+            "put it into the zip, or beside the modules.")  # fmt: skip
+
+
+def _module_problems(checker: Checker, files: Mapping[str, bytes]) -> list[str]:
+    """Modules that are missing or broken, functions that are missing or blank, in the order of the questions."""
+    package, problems, blank = checker.bundle.package, [], []
+    asked: dict[str, list[BakedQuestion]] = {}
+    for question in checker.bundle.questions:
+        asked.setdefault(question.module, []).append(question)
+    for module, questions in asked.items():
+        path, required = f"{package}/{module}.py", [q for q in questions if not q.optional]
+        lost = f"{', '.join(q.number for q in questions)} would earn nothing"
+        if path not in files:
+            if required:
+                problems.append(f"{path} is missing: {lost}.")
+            continue
+        try:
+            defined = _outline(files[path])
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            problems.append(f"{path} cannot be read ({error.args[0]}{f', line {line}' if line else ''}): {lost}.")
+            continue
+        for question in required:
+            for name in functions(question):
+                if name not in defined and "*" not in defined:
+                    problems.append(f"{path} does not define {name} ({question.number}).")
+                elif defined.get(name):
+                    blank.append(f"{question.number} {name}")
+            problems += _redefined(question, package)
+    return problems + ([f"Still blank: {', '.join(blank)}."] if blank else [])
+
+
+def _outline(source: bytes) -> dict[str, bool]:
+    """The names that a module defines at its top, and whether each is as blank as its stub."""
+    names: dict[str, bool] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names[node.name] = _blank(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name): False for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            names |= {target.id: False for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def _blank(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a function only raises NotImplementedError, or a class has a method that does."""
+    if isinstance(node, ast.ClassDef):
+        return any(_blank(part) for part in node.body if isinstance(part, ast.FunctionDef))
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.unparse(body[0])
+
+
+def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str], list[str]]:
+    """What is wrong with the saved notebook, and a line on each written answer in it."""
+    try:
+        notebook = json.loads(path.read_bytes())
+        answers = written_answers(notebook, [each.number for each in written])
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return [f"{path.name} cannot be read: it is no notebook. Save it again."], []
+    problems, lines = [], []
+    for number, text in answers.items():
+        if text:
+            words = text.split()
+            start = " ".join(words[:8])[:60]
+            lines.append(f"  the answer {number}, {len(words)} words: {start}{'…' if len(words) > 8 else ''}")
+        else:
+            problems.append(f"{number} has no answer in the notebook as it was saved. If you wrote one, save and export again.")
+    problems += _unsaved(notebook)
+    return problems, lines
+
+
+def _unsaved(notebook: Mapping[str, Any]) -> list[str]:
+    """Say so where what was run last is not in the saved notebook."""
+    shell = _shell()
+    history = list(shell.history_manager.input_hist_raw) if shell is not None else []
+    saved = {_source(cell).strip() for cell in notebook["cells"] if cell.get("cell_type") == "code"}
+    for run in history[-2:]:  # the cell that runs now, and the one before
+        if run.strip() and run.strip() not in saved:
+            line = run.strip().splitlines()[0][:60]
+            return [f"The notebook was not saved since you ran the cell that starts with '{line}'. Save it (Ctrl+S, or "
+                    "Cmd+S on a Mac) and run this cell again."]  # fmt: skip
+    return []
+
+
+# ---------------------------------------------------------------- written answers
+
+
+def written_answers(notebook: Mapping[str, Any], numbers: Sequence[str]) -> dict[str, str]:
+    """The written answers of a notebook that was read as JSON, by number; "" where there is none.
+
+    An answer's cell is known by its metadata, else by its tag, else by its heading, because editors drop one or another.
+    A heading that stands alone points to the cell below. Cells that were duplicated count one after the other.
+    """
+    return {number: _answer(notebook.get("cells", []), number) for number in numbers}
+
+
+def _answer(cells: Sequence[Mapping[str, Any]], number: str) -> str:
+    heading = re.compile(rf"^#{{1,6}}\s*Answer\s+{re.escape(number)}\b[^\n]*$", re.MULTILINE | re.IGNORECASE)
+    texts = [_source(cell) if cell.get("cell_type") != "code" else "" for cell in cells]
+    metadata = [cell.get("metadata") or {} for cell in cells]
+    ways = (
+        [(entry.get("autograder") or {}).get("answer") == number for entry in metadata],
+        [f"answer-{number}" in (entry.get("tags") or ()) for entry in metadata],
+        [bool(heading.search(text)) for text in texts],
+    )
+    for marked in ways:
+        found = []
+        for index, is_marked in enumerate(marked):
+            if not is_marked:
+                continue
+            text = _bare(heading.split(texts[index])[-1])
+            alone = not text and heading.search(texts[index]) and ANSWER_HERE not in texts[index]
+            if alone and index + 1 < len(cells) and not any(way[index + 1] for way in ways):
+                text = _bare(texts[index + 1])
+            found.append(text)
+        if any(found):
+            return "\n\n".join(text for text in dict.fromkeys(found) if text)
+    return ""
+
+
+def _bare(text: str) -> str:
+    for prompt in (ANSWER_HERE, "_Type your answer here, replacing this text._"):
+        text = text.replace(prompt, "")
+    return text.strip()
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
