@@ -23,8 +23,9 @@ from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
 from .grading import dashboard, reports
 from .grading import grade as grading
-from .grading.intake import IntakeError, file_stem, other_files, read_submission
+from .grading.intake import IntakeError, file_stem, read_submission
 from .grading.journal import Journal, JournalError
+from .lms.recognise import FORMATS, read_export
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -72,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--check", action="store_true", help="write nothing; list what is stale, exit 1 if any")
             command.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
         if name == "grade":
-            command.add_argument("submissions", type=Path, help="a folder of folders or zips")
+            command.add_argument("submissions", type=Path, help="what the LMS exported, folder or zip; or folders and zips")
+            command.add_argument("--format", default="", metavar="NAME", help=f"{', '.join(FORMATS)}; default: recognised")
             command.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
             command.add_argument("--jobs", type=int, default=grading.default_jobs(), help="default: one a core")
         if name in ("grade", "bake"):
@@ -228,16 +230,19 @@ def _grade(options: argparse.Namespace) -> int:
     bundle, path = ready_bundle(assignment, options.bundle)
     if options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs}: at least one")
-    for name in other_files(options.submissions):
+    export = read_export(options.submissions, options.format, bundle.package)
+    ERR.print(export.said, markup=False)
+    for name in export.others:
         ERR.print(f"not a submission: {name}", markup=False)
     if options.unsafe:
         ERR.print("UNSAFE: submissions run unconfined, and every record says so", markup=False)
     head = {"assignment": bundle.assignment, "version": bundle.version, "bundle": bundle.digest, "isolation": level}
     begun = time.monotonic()
     with Journal(options.out, head) as journal:
-        todo, names = grading.pending(options.submissions, journal, bundle.package)
-        if len(todo) < len(names):
-            ERR.print(f"{len(names) - len(todo)} of {len(names)} submissions have their record already", markup=False)
+        todo = grading.pending(export.entries, journal, bundle.package)
+        if len(todo) < len(export.entries):
+            done, total = len(export.entries) - len(todo), len(export.entries)
+            ERR.print(f"{done} of {total} submissions have their record already", markup=False)
         setup = grading.Setup(path, assignment, options.unsafe)
         with _progress("grading", max(len(todo), 1)) as step:
             for record, _ in grading.grade(todo, setup, bundle, options.jobs) if todo else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import stat
@@ -21,11 +22,15 @@ from hypothesis import strategies as st
 
 from autograder.grading import intake
 from autograder.grading.intake import (
+    LACKING,
+    Entry,
+    Export,
     IntakeError,
+    Piece,
     Submission,
+    distinct_names,
     file_stem,
-    list_submissions,
-    other_files,
+    read_entry,
     read_submission,
     visible,
 )
@@ -92,7 +97,7 @@ def read(path: Path, **settings: str) -> Submission:
     assert len(found.content) == 64
     if found.problem:
         assert not found.sources
-        assert found.notebook is None
+        assert found.notebook is None or found.problem_kind in LACKING
         assert "; " in found.problem, "a problem says what, and what to do"
     for text in (found.problem, *found.notes):
         assert not any(
@@ -169,6 +174,13 @@ FOUND = {
         ["the notebook is not used: a.ipynb is larger than 16 MB; make it smaller"]),
     "notebook elsewhere": (
         {"memnet/rnn.py": RNN, "memnet/a.ipynb": b"", "b.ipynb/c": b""}, {"rnn": RNN}, None, []),
+    "loose": (
+        {"rnn.py": RNN, "gru.py": b"", "a.ipynb": b"[]"}, {"rnn": RNN, "gru": b""}, b"[]",
+        ["gru.py, rnn.py lie outside memnet/; read as if inside, but hand in the folder memnet/"]),
+    "loose in one folder": (
+        {"hw/rnn.py": RNN, "hw/a.ipynb": b"[]"}, {"rnn": RNN}, b"[]",
+        ["hw/rnn.py lies outside memnet/; read as if inside, but hand in the folder memnet/"]),
+    "notebook at the root": ({"hw/memnet/rnn.py": RNN, "a.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
     "largest module": ({"memnet/rnn.py": bytes(2**20)}, {"rnn": bytes(2**20)}, None, []),
 }  # fmt: skip
 
@@ -186,10 +198,12 @@ PROBLEMS = {
     "only hidden": (
         {".DS_Store": b"", "__MACOSX/memnet/rnn.py": b""},
         "is empty; hand in the folder memnet/"),
-    "module outside": ({"rnn.py": RNN}, "rnn.py lies outside memnet/; put the modules into a folder memnet/"),
+    "module outside": (
+        {"hw/rnn.py": RNN, "text/a.txt": b""},
+        "hw/rnn.py lies outside memnet/; put the modules into a folder memnet/"),
     "modules outside": (
-        {"hw/rnn.py": RNN, "hw/gru.py": b""},
-        "hw/gru.py, hw/rnn.py lie outside memnet/; put"),
+        {"hw/rnn.py": RNN, "work/gru.py": b""},
+        "hw/rnn.py, work/gru.py lie outside memnet/; put"),
     "not found": (
         {f"f{n}.txt": b"" for n in range(7)} | {"e/x": b""},
         "there is no folder memnet/, only e, f0.txt, f1.txt, f2.txt, f3.txt, 3 more; hand in that"),
@@ -206,9 +220,8 @@ PROBLEMS = {
         {f"memnet/m{n}.py": b"" for n in range(51)},
         "memnet/ holds more than 50 modules; hand in"),
     "large": ({"memnet/rnn.py": bytes(2**20 + 1)}, "memnet/rnn.py is larger than 1 MB; make it smaller"),
-    "nested": (
-        {"inner.zip": b"PK"},
-        "there is only another zip, inner.zip; unzip it and hand in what is in it"),
+    "inner is no zip": ({"inner.zip": b"PK"}, "inner.zip is broken or is no zip; make the zip again"),
+    "only a text": ({"hw/text.txt": b"", "hw/a.zip.txt": b""}, "there is no folder memnet/, only hw; "),
     "many": (
         {f"memnet/{n}": b"" for n in range(2001)},
         "holds more than 2000 files; hand in the modules and"),
@@ -247,6 +260,146 @@ def test_notes_do_not_flood(tmp_path: Path) -> None:
     files = {"memnet/rnn.py": RNN} | {f"memnet/a {n}.py": b"" for n in range(40)}
     notes = read(make_zip(tmp_path / "a.zip", files)).notes
     assert (len(notes), notes[-1]) == (21, "and 20 more remarks of this sort")
+
+
+# Zips in a submission
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_zip_inside_is_read(make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    inner = zipped({f"memory-in-networks/{n}": d for n, d in GOOD.items()})
+    found = read(make({"hw/inner.zip": zipped({"mine.ZIP": inner}), "hw/notes.txt": b""}))
+    assert (found.problem, dict(found.sources), found.notebook, found.notes) == (
+        "", {"rnn": RNN, "__init__": b""}, b"{}", ()
+    )  # fmt: skip
+
+
+def test_zips_inside_have_a_bound(make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    deep = zipped(GOOD)
+    for n in range(3):
+        deep = zipped({f"{n}.zip": deep})
+    assert read(make({"x.zip": deep})).problem == "1.zip is a zip in zips in zips; unzip it and hand in what is in it"
+
+
+def test_zip_inside_is_bounded_in_size(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"x.zip": bytes(33 * 2**20)})
+    with allocating_at_most(4 * 2**20):
+        assert read(path).problem == "x.zip is larger than 32 MB; make it smaller"
+    patch(path, "x.zip", *SIZE, 1000)  # it lies about its size
+    with allocating_at_most(4 * 2**20):
+        assert read(path).problem.startswith("x.zip is damaged in the zip; ")
+
+
+def test_of_several_zips_the_one_with_the_package_counts(make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    found = read(make({"data.zip": zipped({"x/a.txt": b""}), "work.zip": zipped(GOOD)}))
+    assert (found.problem, set(found.sources), found.notes) == (
+        "", {"rnn", "__init__"}, ("data.zip is not used: work.zip holds memnet/",)
+    )  # fmt: skip
+
+
+def test_several_zips_with_the_package(make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    problem = read(make({"a.zip": zipped(GOOD), "a (1).zip": zipped(GOOD)})).problem
+    assert problem == "several zips hold a folder memnet/ (a (1).zip, a.zip); keep one"
+
+
+def test_the_package_beside_a_zip_wins(make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    found = read(make(GOOD | {"old.zip": zipped({"memnet/rnn.py": b"old"})}))
+    assert found.sources["rnn"] == RNN
+
+
+def test_a_hostile_name_in_a_zip_inside(make: Callable[[Mapping[str, bytes]], Path]) -> None:
+    problem = read(make({"a.zip": zipped(GOOD | {"../up.py": b""})})).problem
+    assert problem.startswith("../up.py is not a plain path inside the zip")
+
+
+# Exports and entries
+
+
+def test_of_attempts_the_last_piece_counts(tmp_path: Path) -> None:
+    pieces = []
+    for n, data in enumerate([b"first", b"second"]):
+        path = tmp_path / f"{n}.zip"
+        path.write_bytes(zipped({"memnet/rnn.py": data}))
+        pieces.append(Piece(path, "", f"{9 - n}.zip"))
+    found = read_entry(Entry("student-017", tuple(pieces)))
+    assert (found.sources, found.notes) == ({"rnn": b"second"}, ("9.zip is not used: 8.zip holds memnet/",))
+
+
+def test_entry_of_nothing() -> None:
+    assert read_entry(Entry("student-017", ())).problem == "the folder is empty; hand in the folder memnet/ and the notebook"
+
+
+@pytest.mark.parametrize("name", ["rnn.py", "mine.IPYNB"])
+def test_one_file_is_a_submission(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(RNN)
+    found = read(tmp_path / name)
+    if name == "rnn.py":
+        assert (found.problem, dict(found.sources)) == ("", {"rnn": RNN})
+    else:
+        assert (found.problem_kind, found.notebook) == ("no-package", RNN)
+
+
+def test_export_in_a_zip(tmp_path: Path) -> None:
+    files = {
+        "top/a b/memnet/rnn.py": RNN, "top/a b/.git/x": b"", "top/c.zip": zipped(GOOD), "top/t.txt": b"text",
+        "../up": b"", "top/n\0ul": b"", "__MACOSX/top/x": b"", "/".join("d" * 31): b"", "top/a b/memnet/../x": b"",
+    }  # fmt: skip
+    export = Export(make_zip(tmp_path / "in.zip", files))
+    assert export.names() == {"top": "folder"}
+    top = export.within("top")
+    assert (export.name, top.name) == ("in.zip", "top")
+    assert top.names() == {"a b": "folder", "c.zip": "file", "t.txt": "file"}
+    assert (top.has("a b/.git"), top.has("x"), top.read("t.txt", 4)) == (True, False, b"text")
+    for name in ("a b", "c.zip"):
+        assert read_entry(Entry(name, (top.piece(name),))).sources["rnn"] == RNN
+    assert list(export.refused) == [visible("../up"), "top/n\\u0000ul", "/".join("d" * 31)[:120], "top/a b/memnet/../x"]
+    for inside, problem in (("t.txt", "larger than"), ("gone.txt", "damaged")):
+        with pytest.raises(IntakeError, match=problem):
+            top.read(inside, 3)
+
+
+def test_export_in_a_folder(tmp_path: Path) -> None:
+    export = Export(make_folder(tmp_path / "in", {"x/a/t.txt": b"text", ".git/x": b""}))
+    assert (export.names(), export.names("x"), export.has(".git/x")) == ({"x": "folder"}, {"a": "folder"}, True)
+    assert export.within("x").read("a/t.txt", 4) == b"text"
+
+
+def test_export_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "in.zip", {"a/t.txt": b"1"})
+    assert Export(path).names() == {"a": "folder"}
+    os.utime(make_zip(path, {"b/t.txt": b"1", "c/t.txt": b"1"}), (1, 1))
+    assert Export(path).names() == {"b": "folder", "c": "folder"}
+    with pytest.raises(IntakeError, match=r"no\.zip: .* is broken or is no zip"):
+        Export(make_folder(tmp_path / "x", {"no.zip": b"PK"}) / "no.zip")
+    with pytest.raises(IntakeError, match="gone: does not exist; give the folder or zip that holds the submissions"):
+        Export(tmp_path / "gone")
+
+
+def test_export_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(IntakeError, match=r"cannot be read \(Permission denied\); make it readable"):
+        Export(tmp_path).names()
+
+
+def test_export_of_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "MAX_EXPORT_NAMES", 3)
+    with pytest.raises(IntakeError, match="holds more than 3 files in a folder; give it in parts"):
+        Export(make_folder(tmp_path / "in", {f"{n}/x": b"" for n in range(4)})).names()
+
+
+def test_distinct_names() -> None:
+    wanted = ["é", "e\u0301", "é (2)", "a\n", "A\n", "x" * 300]
+    assert distinct_names(wanted) == ["é", "é (3)", "é (2)", "a\\u000a", "A\\u000a", "x" * 255 + "…"]
 
 
 # Zips
@@ -557,70 +710,6 @@ def test_every_problem_has_a_test() -> None:
         assert longest.strip()[:20] in text, kind
 
 
-# The folder of submissions
-
-
-def names_in(folder: Path) -> list[tuple[str, str]]:
-    return [(name, path.name) for name, path in list_submissions(folder)]
-
-
-def test_list(tmp_path: Path) -> None:
-    folder = make_folder(
-        tmp_path / "in",
-        {"b b/x": b"", "a.zip": b"", "C.ZIP": b"", ".x/y": b"", "__MACOSX/y": b"", ".DS_Store": b"",
-         "Thumbs.db": b"", "notes\u202e.txt": b"", "grades.csv": b"", "d.zip/x": b""},
-    )  # fmt: skip
-    assert names_in(folder) == [("C", "C.ZIP"), ("a", "a.zip"), ("b b", "b b"), ("d.zip", "d.zip")]
-    assert other_files(folder) == ["grades.csv", "notes\\u202e.txt"]
-
-
-def test_list_tells_a_folder_from_its_zip(tmp_path: Path) -> None:
-    folder = make_folder(
-        tmp_path / "in", {"a/x": b"", "a.zip": b"", "b.zip": b"", "b.zip.zip": b"", "c.zip": b""}
-    )
-    assert [name for name, _ in names_in(folder)] == ["a", "a.zip", "b", "b.zip", "c"]
-
-
-def test_list_keeps_names_apart(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "in", {"\u00e9/x": b"", "e\u0301/x": b"", "A/x": b"", "a/x": b""})
-    if len(list(folder.iterdir())) < 4:
-        pytest.skip("a file system that takes such names for one")
-    expected = [("A", "A"), ("a", "a"), ("\u00e9", "e\u0301"), ("\u00e9 (2)", "\u00e9")]
-    assert names_in(folder) == expected
-    (folder / "\u00e9 (2)").mkdir()
-    expected[-1:] = [("\u00e9 (2)", "\u00e9 (2)"), ("\u00e9 (3)", "\u00e9")]
-    assert names_in(folder) == expected
-
-
-@posix
-def test_list_odd_names(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "in", {"a\n\u202eb/memnet/rnn.py": RNN})
-    (folder / "link").symlink_to("nowhere")
-    make_zip(tmp_path / "x.zip", GOOD).rename(folder / os.fsdecode(b"caf\xe9.zip"))
-    listed = list_submissions(folder)
-    assert [name for name, _ in listed] == ["a\\u000a\\u202eb", "caf\\xe9", "link"]
-    assert [bool(read(path).problem) for _, path in listed] == [False, False, True]
-
-
-def test_list_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_folder(tmp_path / "empty", {"notes.txt": b""})
-    for name, message in {
-        "gone": "gone: does not exist; give the folder that holds the submissions",
-        "empty/notes.txt": "notes.txt: is not a folder; give the folder that holds the submissions",
-        "empty": "empty: holds no submission; give a folder of folders or zips",
-    }.items():
-        with pytest.raises(IntakeError) as refused:
-            list_submissions(tmp_path / name)
-        assert str(refused.value).endswith(message)
-
-    def refuse(*arguments: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(IntakeError, match=r"empty: cannot be read \(Permission denied\); make it readable"):
-        list_submissions(tmp_path / "empty")
-
-
 def test_visible() -> None:
     assert (
         visible("a\tb\u2028\u200b\u2067\udce9ü\u200c漢 '\"")
@@ -714,7 +803,7 @@ def test_a_class_is_read_quickly(tmp_path: Path) -> None:
     for n in range(100):
         make_zip(tmp_path / "in" / f"student {n}.zip", GOOD)
     start = time.perf_counter()
-    assert not any(read_submission(name, path).problem for name, path in list_submissions(tmp_path / "in"))
+    assert not any(read_submission(path.stem, path).problem for path in (tmp_path / "in").iterdir())
     assert time.perf_counter() - start < 5
 
 

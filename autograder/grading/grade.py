@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from ..checks.judge import Property, QuestionRun
 from ..checks.runner import ProcessRunner, Runner, clean
 from ..isolation import lockdown
 from ..isolation.sandbox import SandboxError, SandboxRunner, die_with_parent
-from .intake import Submission, list_submissions, read_submission
+from .intake import Entry, Submission, read_entry
 from .journal import Journal
 
 OUTPUT_SHOWN = 4000  # characters of what a submission printed that its record keeps
@@ -135,10 +135,14 @@ def _begin(setup: Setup) -> None:
         Finalize(None, _Judge.runner.shut_down, exitpriority=10)
 
 
-def _judge(name: str, path: Path) -> dict[str, Any]:
-    content = ""
+def _judge(entry: Entry) -> dict[str, Any]:
+    return {**_judge_entry(entry), **entry.facts()}
+
+
+def _judge_entry(entry: Entry) -> dict[str, Any]:
+    name, content = entry.name, ""
     try:
-        submission = read_submission(name, path, package=_Judge.bundle.package)
+        submission = read_entry(entry, package=_Judge.bundle.package)
         content = submission.content
         return judge_submission(submission, _Judge.bundle, _Judge.runner, _Judge.properties)
     except SandboxError as error:
@@ -165,21 +169,21 @@ def isolation(unsafe: bool) -> str:
         ) from None
 
 
-def pending(folder: Path, journal: Journal, package: str) -> tuple[list[tuple[str, Path]], list[str]]:
-    """The submissions that have no record yet or have changed since, and the names of all."""
-    entries = list_submissions(folder)
+def pending(entries: Iterable[Entry], journal: Journal, package: str) -> list[Entry]:
+    """The submissions that have no record yet, or of which the export says something else than the record does."""
     todo = []
-    for name, path in entries:
-        record = journal.records.get(name)
+    for entry in entries:
+        record = journal.records.get(entry.name)
         if record is not None and record["status"] != "grader_error":
-            found = read_submission(name, path, package=package)
-            if (record["content"], record["problem"]) == (found.content, found.problem):
+            found = read_entry(entry, package=package)
+            facts = {"content": found.content, "problem": found.problem, **entry.facts()}
+            if all(record.get(key) == value for key, value in facts.items()):
                 continue
-        todo.append((name, path))
-    return todo, [name for name, _ in entries]
+        todo.append(entry)
+    return todo
 
 
-def grade(todo: Sequence[tuple[str, Path]], setup: Setup, bundle: Bundle, jobs: int) -> Iterator[tuple[dict[str, Any], float]]:
+def grade(todo: Sequence[Entry], setup: Setup, bundle: Bundle, jobs: int) -> Iterator[tuple[dict[str, Any], float]]:
     """Grade submissions, yielding each record as it is known, with the seconds it took.
 
     If a judge's process dies, the submissions that were under way are tried again one by one, each alone; one that
@@ -187,34 +191,33 @@ def grade(todo: Sequence[tuple[str, Path]], setup: Setup, bundle: Bundle, jobs: 
     """
     queue = list(todo)
     while queue:
-        suspects: list[tuple[str, Path]] = []
+        suspects: list[Entry] = []
         yield from _in_parallel(queue, suspects, setup, jobs)
-        for name, path in suspects:
-            alone, again = [(name, path)], list[tuple[str, Path]]()
+        for entry in suspects:
+            alone, again = [entry], list[Entry]()
             yield from _in_parallel(alone, again, setup, 1)
             if again:
-                yield grader_error(name, "", bundle, "the judge's process died of it, twice"), 0.0
+                record = grader_error(entry.name, "", bundle, "the judge's process died of it, twice")
+                yield {**record, **entry.facts()}, 0.0
 
 
-def _in_parallel(
-    queue: list[tuple[str, Path]], suspects: list[tuple[str, Path]], setup: Setup, jobs: int
-) -> Iterator[tuple[dict[str, Any], float]]:
+def _in_parallel(queue: list[Entry], suspects: list[Entry], setup: Setup, jobs: int) -> Iterator[tuple[dict[str, Any], float]]:
     """Grade from the queue until it is empty or a judge dies; those under way then become suspects."""
     context = multiprocessing.get_context("spawn")  # never a fork of a process that knows
     queue.reverse()
     with ProcessPoolExecutor(min(jobs, len(queue)), context, _begin, (setup,)) as pool:
-        waiting: dict[Future[dict[str, Any]], tuple[str, Path, float]] = {}
+        waiting: dict[Future[dict[str, Any]], tuple[Entry, float]] = {}
         while (queue and not suspects) or waiting:
             while queue and not suspects and len(waiting) < 2 * jobs:
-                name, path = queue.pop()
-                waiting[pool.submit(_judge, name, path)] = (name, path, time.monotonic())
+                entry = queue.pop()
+                waiting[pool.submit(_judge, entry)] = (entry, time.monotonic())
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                name, path, begun = waiting.pop(future)
+                entry, begun = waiting.pop(future)
                 try:
                     yield future.result(), time.monotonic() - begun
                 except BrokenProcessPool:
-                    suspects.append((name, path))
+                    suspects.append(entry)
     queue.reverse()
 
 

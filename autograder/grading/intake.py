@@ -3,10 +3,14 @@
 The grader gets the bytes of the modules and of the notebook, nothing else. Nothing is unpacked to disk,
 imported, or followed out of the submission. Bad content raises nothing: it is the submission's `problem`, a
 sentence for the student and the staff. What was left aside is a note.
+
+What a learning management system exports, a folder or a zip of many submissions, is an `Export`; who of it handed in
+what, an `Entry`, is told by autograder.lms. Here they are listed and read.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import os
@@ -17,11 +21,12 @@ import unicodedata
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 MB = 2**20
 MAX_ZIP = 100 * MB  # size of a zip file: far above any honest one, and quick to read
@@ -31,6 +36,12 @@ MAX_MODULES = 50  # modules in the package: an honest one holds some 10; with MA
 MAX_MODULE = MB  # size of a module: source text of 20,000 lines
 MAX_NOTEBOOK = 16 * MB  # size of a notebook: pictures in its outputs make it large
 MAX_NOTES = 20  # remarks: a submission must not flood the report
+MAX_EXPORT_DIRECTORY = 64 * MB  # of an export's zip: some 500,000 files
+MAX_EXPORT_NAMES = 100_000  # files and folders directly in one folder of an export
+MAX_DEPTH = 3  # zips in zips
+MAX_ZIPS = 3  # zips that are looked into for the package
+MAX_INNER = 32 * MB  # size of a zip in a zip, which is read to memory
+MAX_FOLDERS = 30  # folders in folders, in an export's zip
 CHUNK = 2**16  # bytes unpacked from a zip's member at a time
 
 NOT_OURS = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini"}  # left by systems; hidden files besides
@@ -51,20 +62,65 @@ PROBLEMS = {
     "link": "{} is a link, which is not followed; hand in what it points to",
     "many": "{} holds more than {} {}; hand in the modules and the notebook alone",
     "method": "{} is packed in an unusual way; make the zip with your system's own tool",
-    "nested": "there is only another zip, {}; unzip it and hand in what is in it",
+    "nested": "{} is a zip in zips in zips; unzip it and hand in what is in it",
     "no-module": "{}/ holds no module; put your .py files directly into it",
     "no-package": "there is no folder {}/, only {}; hand in that folder itself",
     "outside": "{} is not a plain path inside the zip (it has .., a drive, a NUL or a leading /);"
     " make the zip again from your folder",
     "outside-package": "{0} outside {1}/; put the modules into a folder {1}/",
     "several": "there are several folders {}/ ({}); keep one",
+    "several-zips": "several zips hold a folder {}/ ({}); keep one",
     "special": "{} is not a regular file; hand in a regular one",
     "unreadable": "{} cannot be read ({}); make it readable and hand it in again",
 }
 
 
+LACKING = ("no-package", "no-module", "outside-package")  # problems of a submission that its notebook may make up for
+
+
 class IntakeError(Exception):
-    """The folder of submissions itself cannot be used; the message says what, and what to do."""
+    """The folder or zip of submissions itself cannot be used; the message says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """Whom a submission belongs to, as far as the export says; "" is unknown."""
+
+    name: str = ""  # as the system writes it: "Jane Doe", Canvas's "doejane"
+    sid: str = ""  # the school's own number, a string: it may begin with 0
+    email: str = ""
+    login: str = ""  # at the school or, for clones, at GitHub
+    canvas: str = ""  # Canvas's number of the user, or what stands for it in anonymous grading
+    moodle: str = ""  # Moodle's number of the participant in this one assignment; not that of the user
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file or folder that belongs to a submission; read where it lies, never unpacked."""
+
+    path: Path  # on disk: the file or folder itself, or the export's zip
+    inside: str = ""  # a member, or a folder, of the zip at `path`
+    name: str = ""  # what its owner called the file; "" for a folder or zip that is the submission itself
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission as the export gave it: where its files lie, whose it is, and when it came."""
+
+    name: str  # distinct among the entries of an export, and safe to show
+    pieces: tuple[Piece, ...]
+    students: tuple[Student, ...] = ()  # several for a group; none where the export names nobody
+    group: str = ""  # the group's name, where the system gives one
+    submitted_at: str = ""  # ISO 8601 with its offset to UTC; "" is unknown
+    late: bool | None = None  # as the system marked it; None where it does not say
+    attempt: int = 0  # 1 is the first; 0 is unknown
+    aside: tuple[str, ...] = ()  # earlier attempts and other things of this student that are not graded
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the record of this submission says of it, beside its points: plain data, the same keys always."""
+        students = [{key: value for key, value in vars(student).items() if value} for student in self.students]
+        return {"students": students, "group": self.group, "submitted_at": self.submitted_at, "late": self.late,
+                "attempt": self.attempt, "aside": list(self.aside)}  # fmt: skip
 
 
 class _ProblemError(Exception):
@@ -77,7 +133,10 @@ class _ProblemError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """What one student handed in. With a `problem`, `sources` is empty and `notebook` is None."""
+    """What one student handed in. With a `problem`, `sources` is empty.
+
+    Where the package alone is LACKING, the notebook is there: it may define the functions. Else it is None as well.
+    """
 
     name: str
     path: Path
@@ -86,13 +145,15 @@ class Submission:
     notes: tuple[str, ...]
     problem: str  # "" when readable
     content: str  # sha256 in hex: equal for a folder and its zip, whatever the order and the dates
+    problem_kind: str = ""  # a key of PROBLEMS
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _Item:
     parts: tuple[str, ...]  # the path inside the submission, NFC
     kind: str  # file, folder, link, special
     read_up_to: Callable[[int], bytes]  # so many bytes at most; raises _ProblemError
+    rank: int = 0  # the position of its piece: of the same thing in several attempts, the last counts
 
     def read(self, limit: int) -> bytes:
         if self.kind != "file":
@@ -135,51 +196,103 @@ def _key(name: str) -> str:
     return _nfc(_nfc(name).casefold())
 
 
-# The folder of submissions
+# The export: many submissions
 
 
-def list_submissions(folder: Path) -> list[tuple[str, Path]]:
-    """Return (name, path) of every sub-folder and zip directly in the folder, names distinct and sorted.
+class Export:
+    """A folder or zip of submissions as a system gave it: listed and read where it lies, never unpacked.
 
-    A link is listed, not followed: reading it gives its problem.
-    Raises IntakeError if there is no such folder, or no submission in it.
+    Paths inside are strings with slashes, as the export spells them; "" is its root. Raises IntakeError.
     """
-    paths = [path for path, ours in _look(folder) if ours]
-    if not paths:
-        raise IntakeError(f"{visible(str(folder))}: holds no submission; give a folder of folders or zips")
-    stems = {path: path.name[:-4] if _is_zip(path) else path.name for path in paths}
-    often = Counter(_key(stem) for stem in stems.values())
-    wanted = {path: path.name if often[_key(stem)] > 1 else stem for path, stem in stems.items()}
-    shown = {path: visible(_nfc(name), 255) for path, name in wanted.items()}
-    taken, listed = set(shown.values()), dict[str, Path]()
-    for path in sorted(paths, key=lambda path: (shown[path], os.fsencode(path.name))):
-        name = shown[path]
-        if name in listed:
-            name = next(other for n in count(2) if (other := f"{name} ({n})") not in taken)
-        taken.add(name)
-        listed[name] = path
-    return sorted(listed.items())
+
+    def __init__(self, path: Path, base: str = "") -> None:
+        self.path, self.base = path, base
+        self.shown = visible(str(path))
+        try:
+            if not os.path.lexists(path):
+                raise IntakeError(f"{self.shown}: does not exist; give the folder or zip that holds the submissions")
+            self.is_zip = not path.is_dir()
+        except OSError as error:
+            raise IntakeError(f"{self.shown}: cannot be read ({error.strerror}); make it readable") from None
+        self.refused: tuple[str, ...] = ()  # names in the zip that lead out of it, or may; nobody reads them
+        if self.is_zip:
+            self.refused = self._archive().refused
+
+    @property
+    def name(self) -> str:
+        """What the folder or zip is called."""
+        return self.base.rpartition("/")[2] or self.path.absolute().name
+
+    def within(self, folder: str) -> Export:
+        """Return a folder of this export as an export of its own."""
+        return Export(self.path, self._full(folder)) if self.is_zip else Export(self.path / folder)
+
+    def names(self, inside: str = "") -> dict[str, str]:
+        """Return name -> file, folder, link or special, of what lies in a folder; hidden files are left out."""
+        found = self._archive().children.get(self._full(inside), {}) if self.is_zip else self._scan(self.path / inside)
+        if len(found) > MAX_EXPORT_NAMES:
+            raise IntakeError(f"{self.shown}: holds more than {MAX_EXPORT_NAMES} files in a folder; give it in parts")
+        return {name: found[name] for name in sorted(found) if not _hidden(name)}
+
+    def has(self, inside: str) -> bool:
+        """Tell whether there is such a file or folder, hidden ones too."""
+        if not self.is_zip:
+            return os.path.lexists(self.path / inside)
+        folder, _, name = self._full(inside).rpartition("/")
+        return name in self._archive().children.get(folder, {})
+
+    def read(self, inside: str, limit: int) -> bytes:
+        """Return the bytes of a small file that the system itself wrote."""
+        try:
+            items = list(_items_of(self.piece(inside, name=inside.rpartition("/")[2]), ""))
+            if len(items) != 1:
+                raise _ProblemError("duplicate" if items else "damaged", visible(inside))
+            return items[0].read(limit)
+        except _ProblemError as problem:
+            raise IntakeError(f"{self.shown}: {problem}") from None
+
+    def piece(self, inside: str, name: str = "") -> Piece:
+        """Return where a file or folder of this export lies; see Piece for the name."""
+        return Piece(self.path, self._full(inside), name) if self.is_zip else Piece(self.path / inside, "", name)
+
+    def _full(self, inside: str) -> str:
+        return f"{self.base}/{inside}" if self.base and inside else self.base or inside
+
+    def _archive(self) -> _Archive:
+        try:
+            return _archive_at(self.path)
+        except _ProblemError as problem:
+            raise IntakeError(f"{self.shown}: {problem}") from None
+
+    def _scan(self, folder: Path) -> dict[str, str]:
+        try:
+            with os.scandir(folder) as found:
+                names = [item.name for item in islice(found, MAX_EXPORT_NAMES + 1)]
+            return {name: _kind((folder / name).lstat()) for name in names}
+        except OSError as error:
+            raise IntakeError(f"{visible(str(folder))}: cannot be read ({error.strerror}); make it readable") from None
 
 
-def other_files(folder: Path) -> list[str]:
-    """Return, as people may see them, the names directly in the folder that are no submissions."""
-    return sorted(visible(path.name) for path, ours in _look(folder) if not ours)
+def distinct_names(wanted: Sequence[str]) -> list[str]:
+    """Return names as people may see them, one for each of those wanted and no two the same."""
+    shown = [visible(_nfc(name), 255) for name in wanted]
+    taken, found = set(shown), set[str]()
+    for position, name in enumerate(shown):
+        if name in found:
+            shown[position] = next(other for n in count(2) if (other := f"{name} ({n})") not in taken)
+        taken.add(shown[position])
+        found.add(shown[position])
+    return shown
 
 
-def _look(folder: Path) -> list[tuple[Path, bool]]:
-    shown = visible(str(folder))
-    try:
-        if not folder.is_dir():
-            what = "is not a folder" if folder.exists() else "does not exist"
-            raise IntakeError(f"{shown}: {what}; give the folder that holds the submissions")
-        paths = [path for path in folder.iterdir() if not _hidden(path.name)]
-        return [(path, path.is_symlink() or path.is_dir() or _is_zip(path)) for path in paths]
-    except OSError as error:
-        raise IntakeError(f"{shown}: cannot be read ({error.strerror}); make it readable") from None
+def same_name(one: str, other: str) -> bool:
+    """Tell whether a file system may take two names for one."""
+    return _key(one) == _key(other)
 
 
-def _is_zip(path: Path) -> bool:
-    return path.name.lower().endswith(".zip") and (path.is_symlink() or not path.is_dir())
+def is_zip_name(name: str) -> bool:
+    """Tell whether a file of this name is meant to be a zip."""
+    return name.lower().endswith(".zip")
 
 
 def _hidden(name: str) -> bool:
@@ -192,24 +305,39 @@ def _hidden(name: str) -> bool:
 def read_submission(
     name: str, path: Path, *, package: str = "memnet", notebook: str = "memory_in_networks.ipynb"
 ) -> Submission:
-    """Return what the folder or zip at `path` holds; whatever is wrong with it becomes its `problem`.
+    """Return what the folder, zip, notebook or module at `path` holds; see read_entry."""
+    piece = Piece(path, "", path.name if path.suffix.lower() in (".py", ".ipynb") and not path.is_dir() else "")
+    return read_entry(Entry(name, (piece,)), package=package, notebook=notebook)
 
-    `package` is looked for at the root, then one level down; the notebook lies beside it: the one named
-    `notebook`, or the only one. Trouble with the notebook alone is a note, since the modules can be graded.
+
+def read_entry(entry: Entry, *, package: str = "memnet", notebook: str = "memory_in_networks.ipynb") -> Submission:
+    """Return what an entry's files hold; whatever is wrong with them becomes the submission's `problem`.
+
+    `package` is looked for at the root, then one level down, then in a zip that lies there; failing that, modules that
+    lie loose together are taken for it, since some systems take files alone. The notebook lies beside the package
+    or at the root: the one named `notebook`, or the only one. Trouble with the notebook alone is a note, since the
+    modules can be graded.
     """
     notes: list[str] = []
     sources: dict[str, bytes] = {}
     book, kind, problem = None, "", ""
     try:
-        with _opened(path, package) as entries:
-            base = _find_package(entries, package, notes)
-            sources = _read_modules(entries, base, notes)
-            book = _read_notebook(entries, base[:-1], notebook, notes)
+        with ExitStack() as stack:
+            items = _unnested(_opened(entry, package, stack), package, notes, stack)
+            try:
+                base, beside = _find_package(items, package, notes)
+                sources = _read_modules(items, base, package, notes)
+            except _ProblemError as error:
+                if error.kind in LACKING:
+                    book = _only_notebook(items, notebook, notes)
+                raise
+            book = _read_notebook(items, beside, notebook, notes)
     except _ProblemError as error:
         kind, problem = error.kind, str(error)
     if len(notes) > MAX_NOTES:
         notes[MAX_NOTES:] = [f"and {len(notes) - MAX_NOTES} more remarks of this sort"]
-    return Submission(name, path, sources, book, tuple(notes), problem, _content(sources, book, kind))
+    path = entry.pieces[0].path if entry.pieces else Path(entry.name)
+    return Submission(entry.name, path, sources, book, tuple(notes), problem, _content(sources, book, kind), kind)
 
 
 def _content(sources: Mapping[str, bytes], notebook: bytes | None, problem_kind: str) -> str:
@@ -221,65 +349,141 @@ def _content(sources: Mapping[str, bytes], notebook: bytes | None, problem_kind:
     return digest.hexdigest()
 
 
-@contextmanager
-def _opened(path: Path, package: str) -> Iterator[list[_Entry]]:
-    """Yield the entries of the folder or zip, in order, while they can be read."""
-    shown = visible(path.name)
+def _opened(entry: Entry, package: str, stack: ExitStack) -> list[_Item]:
+    """Return the items of all pieces, in order; they can be read until the stack is closed."""
+    found = (replace(item, rank=rank) for rank, piece in enumerate(entry.pieces) for item in _items_of(piece, package, stack))
+    of_zip = len(entry.pieces) == 1 and not entry.pieces[0].inside and not entry.pieces[0].path.is_dir()
+    return _in_order(found, "the zip" if of_zip else "the folder", package)
+
+
+def _items_of(piece: Piece, package: str, stack: ExitStack | None = None) -> Iterator[_Item]:
+    if piece.inside:
+        yield from _archive_at(piece.path).items(piece)
+        return
+    shown = visible(piece.path.name)
     try:
-        kind = _kind(path.lstat())
+        kind = _kind(piece.path.lstat())
     except OSError as error:
         raise _ProblemError("unreadable", shown, error.strerror) from None
-    if kind == "folder":
-        yield _in_order(_folder_entries(path, (), package), "the folder", package)
-        return
-    if kind != "file":
+    if piece.name and kind != "folder":
+        yield _Item((_nfc(piece.name),), kind, partial(_read_regular, piece.path, visible(piece.name)))
+    elif kind == "folder":
+        yield from _folder_items(piece.path, (_nfc(piece.name),) if piece.name else (), package)
+    elif kind != "file":
         raise _ProblemError(kind, shown)
-    with _Capped(io.FileIO(_open_regular(path, shown))) as file:
-        if os.fstat(file.fileno()).st_size > MAX_ZIP:
-            raise _ProblemError("large", shown, MAX_ZIP // MB)
-        yield _in_order(_zip_entries(file, shown), "the zip", package)
+    elif stack is not None:
+        yield from _zip_items(_open_zip(stack.enter_context(_zip_file(piece.path, MAX_DIRECTORY)), shown))
 
 
-def _in_order(found: Iterator[_Entry], what: str, package: str) -> list[_Entry]:
-    entries = list(islice(found, MAX_ENTRIES + 1))
-    if len(entries) > MAX_ENTRIES:
+def _zip_file(path: Path, largest_directory: int) -> _Capped:
+    shown = visible(path.name)
+    file = _Capped(io.FileIO(_open_regular(path, shown)))
+    file.most = largest_directory + 1
+    if largest_directory == MAX_DIRECTORY and os.fstat(file.fileno()).st_size > MAX_ZIP:
+        file.close()
+        raise _ProblemError("large", shown, MAX_ZIP // MB)
+    return file
+
+
+def _in_order(found: Iterable[_Item], what: str, package: str) -> list[_Item]:
+    items = list(islice(found, MAX_ENTRIES + 1))
+    if len(items) > MAX_ENTRIES:
         raise _ProblemError("many", what, MAX_ENTRIES, "files")
-    if not entries:
+    if not items:
         raise _ProblemError("empty", what, package)
-    return sorted(entries, key=lambda entry: entry.parts)
+    return sorted(items, key=lambda item: item.parts)
 
 
-def _find_package(entries: list[_Entry], package: str, notes: list[str]) -> tuple[str, ...]:
-    """Return the path of the package's folder: at the root before one level down, exact before any case."""
-    folders = {entry.parts[:depth] for entry in entries for depth in (1, 2) if depth < len(entry.parts)}
-    folders |= {entry.parts for entry in entries if entry.kind in ("folder", "link")}
+def _package_folders(items: list[_Item], package: str) -> list[tuple[str, ...]]:
+    """Return the folders that may be the package: at the root before one level down, exact before any case."""
+    folders = {item.parts[:depth] for item in items for depth in (1, 2) if depth < len(item.parts)}
+    folders |= {item.parts for item in items if item.kind in ("folder", "link")}
     for depth in (1, 2):
         named = sorted(f for f in folders if len(f) == depth and _key(f[-1]) == _key(package))
-        found = [folder for folder in named if folder[-1] == package] or named
-        if len(found) > 1:
-            raise _ProblemError("several", package, _some("/".join(folder) for folder in found))
-        for base in found:
-            if any(entry.kind == "link" and entry.parts == base[: len(entry.parts)] for entry in entries):
-                raise _ProblemError("link", _shown(base))
-            if base[-1] != package:
-                notes.append(f"the folder {visible(base[-1])}/ is read as {package}/; name it {package}/")
-            return base
-    raise _not_found(entries, package)
+        if named:
+            return [folder for folder in named if folder[-1] == package] or named
+    return []
 
 
-def _not_found(entries: list[_Entry], package: str) -> _ProblemError:
-    files = [entry.parts for entry in entries if entry.kind != "folder"]
-    if len(files) == 1 and files[0][-1].lower().endswith(".zip"):
-        return _ProblemError("nested", _shown(files[0]))
-    loose = ["/".join(parts) for parts in files if len(parts) <= 2 and parts[-1].endswith(".py")]
-    if loose:
-        return _ProblemError("outside-package", _some(loose) + (" lie" if loose[1:] else " lies"), package)
-    return _ProblemError("no-package", package, _some(sorted({entry.parts[0] for entry in entries})))
+def _find_package(items: list[_Item], package: str, notes: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the path of the package's folder, and of the folder that it lies in."""
+    found = _package_folders(items, package)
+    if not found:
+        base = _loose_modules(items, package, notes)
+        return base, base
+    if len(found) > 1:
+        raise _ProblemError("several", package, _some("/".join(folder) for folder in found))
+    base = found[0]
+    if any(item.kind == "link" and item.parts == base[: len(item.parts)] for item in items):
+        raise _ProblemError("link", _shown(base))
+    if base[-1] != package:
+        notes.append(f"the folder {visible(base[-1])}/ is read as {package}/; name it {package}/")
+    return base, base[:-1]
 
 
-def _read_modules(entries: list[_Entry], base: tuple[str, ...], notes: list[str]) -> dict[str, bytes]:
+def _top(items: list[_Item]) -> tuple[str, ...]:
+    """Return the folder in which everything lies: the root, or the only folder that is at the root."""
+    first = {item.parts[0] for item in items}
+    return tuple(first) if len(first) == 1 and any(len(item.parts) > 1 for item in items) else ()
+
+
+def _loose_modules(items: list[_Item], package: str, notes: list[str]) -> tuple[str, ...]:
+    """Return the folder whose modules stand for the package that is not there."""
+    loose = [item.parts for item in items if item.kind == "file" and len(item.parts) <= 2 and item.parts[-1].endswith(".py")]
+    top = _top(items)
+    shown = _some("/".join(parts) for parts in loose) + (" lie" if loose[1:] else " lies")
+    if not loose:
+        raise _ProblemError("no-package", package, _some(sorted({item.parts[0] for item in items})))
+    if not any(parts[:-1] == top for parts in loose):
+        raise _ProblemError("outside-package", shown, package)
+    notes.append(f"{shown} outside {package}/; read as if inside, but hand in the folder {package}/")
+    return top
+
+
+# Zips in a submission
+
+
+def _unnested(items: list[_Item], package: str, notes: list[str], stack: ExitStack, depth: int = 1) -> list[_Item]:
+    """Return the items with a zip at the top replaced by what is in it, where the package is not found without.
+
+    Of several zips, the only one that holds the package counts.
+    """
+    zips = [] if _package_folders(items, package) else _zips_at_top(items)
+    if not zips:
+        return items
+    if depth >= MAX_DEPTH:
+        raise _ProblemError("nested", _shown(zips[0].parts))
+    inner = {item: _inner_items(item, package, stack) for item in sorted(zips, key=lambda item: item.rank)[-MAX_ZIPS:]}
+    if len(zips) > 1:
+        inner = {item: found for item, found in inner.items() if _package_folders(found, package)}
+        last = max((item.rank for item in inner), default=0)
+        inner = {item: found for item, found in inner.items() if item.rank == last}
+    if len(inner) > 1:
+        raise _ProblemError("several-zips", package, _some("/".join(item.parts) for item in inner))
+    for chosen, found in inner.items():
+        others = [_shown(item.parts) for item in zips if item is not chosen]
+        notes.extend(f"{other} is not used: {_shown(chosen.parts)} holds {package}/" for other in others)
+        merged = [item for item in items if item not in zips] + found
+        return _unnested(_in_order(merged, "the submission", package), package, notes, stack, depth + 1)
+    return items
+
+
+def _zips_at_top(items: list[_Item]) -> list[_Item]:
+    top = _top(items)
+    return [i for i in items if i.kind == "file" and i.parts[:-1] in ((), top) and is_zip_name(i.parts[-1])]
+
+
+def _inner_items(item: _Item, package: str, stack: ExitStack) -> list[_Item]:
+    file = stack.enter_context(_Capped(io.BytesIO(item.read(MAX_INNER))))
+    return _in_order(_zip_items(_open_zip(file, _shown(item.parts))), _shown(item.parts), package)
+
+
+# Modules and notebook
+
+
+def _read_modules(entries: list[_Item], base: tuple[str, ...], package: str, notes: list[str]) -> dict[str, bytes]:
     """Return the bytes of each module directly in the package; one that cannot be read is a problem."""
-    modules: dict[str, list[_Entry]] = defaultdict(list)
+    modules: dict[str, list[_Item]] = defaultdict(list)
     for entry in entries:
         if entry.parts[:-1] != base or entry.kind == "folder" or not entry.parts[-1].lower().endswith(".py"):
             continue
@@ -290,11 +494,12 @@ def _read_modules(entries: list[_Entry], base: tuple[str, ...], notes: list[str]
             notes.append(f"{_shown(entry.parts)} is not used: `import {module.lower()}` is the library")
         else:
             modules[module].append(entry)
-    _note_others(entries, base, notes)
+    if base and _key(base[-1]) == _key(package):
+        _note_others(entries, base, notes)
     if not modules:
-        raise _ProblemError("no-module", _shown(base))
+        raise _ProblemError("no-module", _shown(base) or package)
     if len(modules) > MAX_MODULES:
-        raise _ProblemError("many", f"{_shown(base)}/", MAX_MODULES, "modules")
+        raise _ProblemError("many", f"{_shown(base) or package}/", MAX_MODULES, "modules")
     _drop_other_cases(modules, notes)
     for found in modules.values():
         if len(found) > 1:
@@ -302,7 +507,7 @@ def _read_modules(entries: list[_Entry], base: tuple[str, ...], notes: list[str]
     return {module: found[0].read(MAX_MODULE) for module, found in sorted(modules.items())}
 
 
-def _note_others(entries: list[_Entry], base: tuple[str, ...], notes: list[str]) -> None:
+def _note_others(entries: list[_Item], base: tuple[str, ...], notes: list[str]) -> None:
     below = [entry for entry in entries if entry.parts[: len(base)] == base and entry.parts != base]
     deeper = {e.parts[len(base)] for e in below if e.kind == "folder" or len(e.parts) > len(base) + 1}
     if deeper:
@@ -312,7 +517,7 @@ def _note_others(entries: list[_Entry], base: tuple[str, ...], notes: list[str])
         notes.append(f"modules beside {_shown(base)}/ are not used: {_some(sorted(beside))}")
 
 
-def _drop_other_cases(modules: dict[str, list[_Entry]], notes: list[str]) -> None:
+def _drop_other_cases(modules: dict[str, list[_Item]], notes: list[str]) -> None:
     """Keep one of RNN.py and rnn.py, the lower-case one: on many systems they are one file."""
     kept: dict[str, str] = {}
     for module in sorted(modules, key=lambda name: (name != name.lower(), name)):
@@ -321,9 +526,9 @@ def _drop_other_cases(modules: dict[str, list[_Entry]], notes: list[str]) -> Non
             notes.append(f"{shown} is not used: {kept[_key(module)]}.py is there too; keep one")
 
 
-def _read_notebook(entries: list[_Entry], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
-    found = [e for e in entries if e.parts[:-1] == beside and e.parts[-1].lower().endswith(".ipynb")]
-    found = [e for e in found if e.kind != "folder"]
+def _read_notebook(entries: list[_Item], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
+    books = [e for e in entries if e.kind != "folder" and e.parts[-1].lower().endswith(".ipynb")]
+    found = [e for e in books if e.parts[:-1] == beside] or [e for e in books if len(e.parts) == 1]
     chosen = [e for e in found if e.parts[-1] == name] or found
     if len(chosen) > 1:
         notes.append(f"no notebook is used: there are {_some(e.parts[-1] for e in chosen)}; keep one, {name}")
@@ -334,6 +539,15 @@ def _read_notebook(entries: list[_Entry], beside: tuple[str, ...], name: str, no
     except _ProblemError as problem:
         notes.append(f"the notebook is not used: {problem}")
         return None
+
+
+def _only_notebook(entries: list[_Item], name: str, notes: list[str]) -> bytes | None:
+    """The notebook of a submission without a package: at the root, or else in the only folder that has one."""
+    folders = sorted({entry.parts[:-1] for entry in entries if entry.parts[-1].lower().endswith(".ipynb")}, key=len)
+    beside = [folder for folder in folders if len(folder) <= 1]
+    if not beside or (beside[0] and len(beside) > 1):
+        return None
+    return _read_notebook(entries, beside[0], name, notes)
 
 
 # Folders
@@ -347,7 +561,7 @@ def _kind(info: os.stat_result) -> str:
     return "file" if stat.S_ISREG(info.st_mode) else "special"
 
 
-def _folder_entries(folder: Path, parts: tuple[str, ...], package: str) -> Iterator[_Entry]:
+def _folder_items(folder: Path, parts: tuple[str, ...], package: str) -> Iterator[_Item]:
     """Yield what lies in the folder, then in the package, which may lie one folder down."""
     try:
         with os.scandir(folder) as found:
@@ -360,13 +574,13 @@ def _folder_entries(folder: Path, parts: tuple[str, ...], package: str) -> Itera
         raise _ProblemError("unreadable", _shown(parts) or "the folder", error.strerror) from None
     for name, kind in kinds.items():
         here = (*parts, _nfc(name))
-        yield _Entry(here, kind, partial(_read_regular, folder / name, _shown(here)))
+        yield _Item(here, kind, partial(_read_regular, folder / name, _shown(here)))
     if parts and _key(parts[-1]) == _key(package):
         return  # only what lies directly in the package counts
     packages = [name for name in names if _key(name) == _key(package) and kinds[name] in ("folder", "link")]
     for name in packages if packages or parts else names:
         if kinds[name] == "folder":
-            yield from _folder_entries(folder / name, (*parts, _nfc(name)), package)
+            yield from _folder_items(folder / name, (*parts, _nfc(name)), package)
 
 
 def _open_regular(path: Path, shown: str) -> int:
@@ -398,26 +612,109 @@ class _Capped(io.BufferedReader):
     zipfile reads that table in one go, as large as the zip says it is, and makes objects of it.
     """
 
+    most = MAX_DIRECTORY + 1
+
     def read(self, size: int | None = -1, /) -> bytes:
-        most = MAX_DIRECTORY + 1
-        data = super().read(most if size is None or size < 0 else min(size, most))
-        if len(data) == most:
+        data = super().read(self.most if size is None or size < 0 else min(size, self.most))
+        if len(data) == self.most:
             raise _ProblemError("many", "the zip", MAX_ENTRIES, "files")
         return data
 
 
-def _zip_entries(file: _Capped, shown: str) -> Iterator[_Entry]:
+def _open_zip(file: _Capped, shown: str) -> zipfile.ZipFile:
     try:
-        archive = zipfile.ZipFile(file)
+        return zipfile.ZipFile(file)
     except _ProblemError:
         raise
     except Exception:  # zipfile lets a dozen types through on hostile bytes
         raise _ProblemError("broken", shown) from None
+
+
+def _zip_items(archive: zipfile.ZipFile) -> Iterator[_Item]:
     for info in archive.infolist():
         parts = _zip_parts(info.orig_filename)  # .filename ends at a NUL, and has other slashes on Windows
         if parts and not any(_hidden(part) for part in parts):
-            kind = _zip_kind(info)
-            yield _Entry(parts, kind, partial(_read_member, archive, info, _shown(parts)))
+            yield _member_item(archive, info, tuple(map(_nfc, parts)))
+
+
+def _member_item(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> _Item:
+    return _Item(parts, _zip_kind(info), partial(_read_member, archive, info, _shown(parts)))
+
+
+class _Archive:
+    """The zip of an export, its table of contents read once for all submissions in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = _zip_file(path, MAX_EXPORT_DIRECTORY)
+        try:
+            self.zip = _open_zip(self.file, visible(path.name))
+        except _ProblemError:
+            self.file.close()
+            raise
+        self.children: dict[str, dict[str, str]] = {"": {}}  # folder -> name -> kind
+        self.members: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)  # what lies directly in a folder
+        refused = []
+        for info in self.zip.infolist():
+            try:
+                self._add(info, _zip_parts(info.orig_filename))
+            except _ProblemError:
+                refused.append(visible(info.orig_filename))  # the others are graded all the same
+        self.refused = tuple(refused)
+
+    def _add(self, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
+        if not parts:
+            return
+        if len(parts) > MAX_FOLDERS:
+            raise _ProblemError("outside", _shown(parts))
+        for depth in range(1, len(parts)):
+            self.children.setdefault("/".join(parts[: depth - 1]), {})[parts[depth - 1]] = "folder"
+        folder = "/".join(parts[:-1])
+        self.children.setdefault(folder, {}).setdefault(parts[-1], _zip_kind(info))
+        self.members[folder].append(info)
+
+    def items(self, piece: Piece) -> Iterator[_Item]:
+        """Yield what the piece holds, as if it were a submission of its own."""
+        folder, _, name = piece.inside.rpartition("/")
+        for info in self.members.get(folder, ()):
+            if _zip_parts(info.orig_filename)[-1] == name and _zip_kind(info) != "folder":
+                yield _member_item(self.zip, info, (_nfc(piece.name or name),))
+        waiting = [(piece.inside, (_nfc(piece.name),) if piece.name else ())]
+        while waiting:
+            folder, base = waiting.pop()
+            for info in self.members.get(folder, ()):
+                name = _zip_parts(info.orig_filename)[-1]
+                if not _hidden(name):
+                    yield _member_item(self.zip, info, (*base, _nfc(name)))
+            for name, kind in self.children.get(folder, {}).items():
+                if kind == "folder" and not _hidden(name):
+                    waiting.append((f"{folder}/{name}", (*base, _nfc(name))))
+
+
+class _Last:
+    """The export's zip that was read last: a judge reads many submissions of one export."""
+
+    key: tuple[str, int, int] | None = None
+    archive: _Archive | None = None
+
+
+@atexit.register
+def _close_last() -> None:
+    if _Last.archive is not None:
+        _Last.archive.file.close()
+    _Last.key = _Last.archive = None
+
+
+def _archive_at(path: Path) -> _Archive:
+    try:
+        info = path.stat()
+    except OSError as error:
+        raise _ProblemError("unreadable", visible(path.name), error.strerror) from None
+    key = (str(path.absolute()), info.st_size, info.st_mtime_ns)
+    if _Last.archive is None or _Last.key != key:
+        _close_last()
+        _Last.archive = _Archive(path)
+        _Last.key = key
+    return _Last.archive
 
 
 def _zip_parts(name: str) -> tuple[str, ...]:
@@ -426,7 +723,7 @@ def _zip_parts(name: str) -> tuple[str, ...]:
     parts = slashed.split("/")
     if re.search(r"\0|^/|^[A-Za-z]:", slashed) or ".." in parts:
         raise _ProblemError("outside", visible(name))
-    return tuple(_nfc(part) for part in parts if part not in ("", "."))
+    return tuple(part for part in parts if part not in ("", "."))
 
 
 def _zip_kind(info: zipfile.ZipInfo) -> str:

@@ -1,0 +1,42 @@
+"""GitHub Classroom: clones of the students' repositories in. Imports intake. Nothing of .git is read.
+
+rnn-homework-submissions/rnn-homework-student-017/.git    rnn-homework-submissions/rnn-homework-student-017/memnet/…
+"""
+
+from __future__ import annotations
+
+from ..grading.intake import Entry, Export, Student, distinct_names
+
+TITLE = "GitHub Classroom clones"
+ENDING = "-submissions"  # of the folder that `gh classroom clone` makes
+
+
+def recognise(export: Export) -> str:
+    """Return the evidence that this is such an export, or ""."""
+    names = export.names()
+    clones = [name for name, kind in names.items() if kind == "folder" and export.has(f"{name}/.git")]
+    return f"{len(clones)} clones {_prefix(export, list(names))}…" if clones and 2 * len(clones) >= len(names) else ""
+
+
+def _prefix(export: Export, names: list[str]) -> str:
+    """The assignment's name and a hyphen: as the folder says, or what all names have in common."""
+    name = export.name
+    if name.endswith(ENDING) and all(one.startswith(name.removesuffix(ENDING) + "-") for one in names):
+        return name.removesuffix(ENDING) + "-"
+    common = ""
+    if len(names) > 1:
+        first, last = min(names), max(names)  # what these two share at the beginning, all share
+        common = first[: next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
+    return common[: common.rfind("-") + 1]
+
+
+def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
+    """Return an entry for each clone, and the names of files beside; detail is the assignment's name, if it must be said."""
+    names = export.names()
+    folders = [name for name, kind in names.items() if kind == "folder"]
+    prefix = f"{detail}-" if detail else _prefix(export, folders)
+    users = distinct_names([name.removeprefix(prefix) for name in folders])
+    found = [
+        Entry(user, (export.piece(name),), students=(Student(login=user),)) for user, name in zip(users, folders, strict=True)
+    ]
+    return sorted(found, key=lambda entry: entry.name), [name for name in names if name not in folders]

@@ -1,0 +1,69 @@
+"""nbgrader: its folder submitted/ in. Imports intake.
+
+submitted/<student>/<assignment>/memory_in_networks.ipynb    submitted/<student>/<assignment>/timestamp.txt
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from ..grading.intake import Entry, Export, IntakeError, Student, distinct_names, visible
+from .gradescope import iso_time
+
+TITLE = "nbgrader's submitted/"
+FOLDER, TIMESTAMP = "submitted", "timestamp.txt"
+
+
+def recognise(export: Export) -> str:
+    """Return the evidence that this is such an export, or ""."""
+    root = _root(export)
+    times = books = 0
+    for student, kind in root.names().items():
+        for assignment, below in root.names(student).items() if kind == "folder" else ():
+            if below == "folder":
+                times += root.has(f"{student}/{assignment}/{TIMESTAMP}")
+                books += any(name.endswith(".ipynb") for name in root.names(f"{student}/{assignment}"))
+    if times:
+        return f"{times} times {TIMESTAMP}"
+    return f"{books} notebooks in {FOLDER}/" if books and root.name == FOLDER else ""
+
+
+def _root(export: Export) -> Export:
+    return export.within(FOLDER) if export.names().get(FOLDER) == "folder" else export
+
+
+def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
+    """Return an entry for each student, and the names of files beside; detail says which assignment, if there are several."""
+    root = _root(export)
+    students = {name: root.names(name) for name, kind in root.names().items() if kind == "folder"}
+    assignments = sorted({name for found in students.values() for name, kind in found.items() if kind == "folder"})
+    if detail not in assignments and (detail or len(assignments) != 1):
+        some = ", ".join(map(visible, assignments[:10])) or "none"
+        raise IntakeError(f"{export.shown}: holds several assignments or not the one asked for ({some}); "
+                          "name one with --format nbgrader:NAME")  # fmt: skip
+    assignment = detail or assignments[0]
+    handed_in = [name for name, found in students.items() if assignment in found]
+    shown = distinct_names(handed_in)
+    listed = [
+        Entry(name, (root.piece(f"{student}/{assignment}"),), students=(Student(login=name),),
+              submitted_at=_time(root, f"{student}/{assignment}"))
+        for name, student in zip(shown, handed_in, strict=True)
+    ]  # fmt: skip
+    others = [name for name in root.names() if name not in handed_in]
+    return sorted(listed, key=lambda entry: entry.name), others
+
+
+def _time(root: Export, folder: str) -> str:
+    """The time in timestamp.txt: 2015-02-02 14:58:23.948203 America/Los_Angeles; "" if there is none that can be read."""
+    try:
+        text = root.read(f"{folder}/{TIMESTAMP}", 1000).decode("utf-8").strip()
+    except (IntakeError, UnicodeError):
+        return ""
+    if found := iso_time(text):
+        return found
+    when, _, zone = text.rpartition(" ")
+    try:
+        return datetime.fromisoformat(when).replace(microsecond=0, tzinfo=ZoneInfo(zone)).astimezone(UTC).isoformat()
+    except (ValueError, OSError, OverflowError):  # no such zone, or a name that leads out of where zones are kept
+        return ""

@@ -1,0 +1,33 @@
+"""otter: the flat folder of zips and notebooks that `otter grade` takes in, its final_grades.csv out. Imports intake.
+
+student-017.ipynb    student-018.zip    hw_2024_05_06T12_34_56_789.zip
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..grading.intake import Entry, Export, is_zip_name, visible
+from .plain import named_entries
+
+TITLE = "flat folder of zips and notebooks"
+STAMP = re.compile(r"_\d{4}_\d\d_\d\dT\d\d_\d\d_\d\d_\d+\.zip$")
+
+
+def recognise(export: Export) -> str:
+    """Return the evidence that this is such a folder, or ""."""
+    names = export.names()
+    flat = [name for name, kind in names.items() if kind == "file" and _ours(name)]
+    named = [name for name in flat if STAMP.search(name) or not is_zip_name(name)]
+    return f"{len(named)} names like {visible(named[0])}" if named and 2 * len(flat) >= len(names) else ""
+
+
+def _ours(name: str) -> bool:
+    return is_zip_name(name) or name.lower().endswith(".ipynb")
+
+
+def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
+    """Return an entry for each zip and notebook, and the names of what else lies there."""
+    names = export.names()
+    stems = {name: name.rpartition(".")[0] for name, kind in names.items() if kind in ("file", "link") and _ours(name)}
+    return named_entries(export, stems), [name for name in names if name not in stems]

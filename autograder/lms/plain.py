@@ -1,0 +1,83 @@
+"""Folders and zips by the name of their owner, and one submission alone: no system at all. Imports intake.
+
+submissions/student-017/memnet/…    submissions/student-018.zip    student-017.zip    rnn.py
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, same_name
+
+TITLE = "folders and zips"
+ALONE = "one submission"
+
+
+def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
+    """Return an entry for each folder and zip, by name, and the names of what else lies there."""
+    names = export.names()
+    wanted = [name for name, kind in names.items() if kind in ("folder", "link") or is_zip_name(name)]
+    others = [name for name in names if name not in wanted]
+    return named_entries(export, {name: stem(name, names[name]) for name in wanted}), others
+
+
+def stem(name: str, kind: str) -> str:
+    """Return what a submission is called: a zip's name without its ending."""
+    return name[:-4] if is_zip_name(name) and kind != "folder" else name
+
+
+def named_entries(export: Export, stems: dict[str, str]) -> list[Entry]:
+    """Return an entry for each file or folder; where two would be called the same, both keep their endings."""
+    often = Counter(_key(one) for one in stems.values())
+    pairs = sorted((one if often[_key(one)] == 1 else name, name) for name, one in stems.items())
+    shown = distinct_names([wanted for wanted, _ in pairs])
+    pieces = (export.piece(name, "" if is_zip_name(name) or not _is_file(name) else name) for _, name in pairs)
+    return sorted((Entry(name, (piece,)) for name, piece in zip(shown, pieces, strict=True)), key=lambda entry: entry.name)
+
+
+def _is_file(name: str) -> bool:
+    return name.lower().endswith((".ipynb", ".py"))
+
+
+def alone(export: Export, package: str) -> list[Entry]:
+    """Return the one entry that a folder or zip is itself: the package, or loose modules, at its root; or nothing."""
+    names = export.names()
+    only = next(iter(names)) if len(names) == 1 else ""
+    packages = any(kind == "folder" and same_name(name, package) for name, kind in names.items())
+    wrapped = bool(only) and names[only] == "folder" and export.is_zip and _holds(export, only, package)
+    loose = any(kind == "file" and name.endswith(".py") for name, kind in names.items())
+    if packages or wrapped or (loose and not any(kind == "folder" or is_zip_name(name) for name, kind in names.items())):
+        piece = Piece(export.path, export.base)
+        return [Entry(distinct_names([stem(export.name, "file" if export.is_zip else "folder")])[0], (piece,))]
+    return []
+
+
+def _holds(export: Export, folder: str, package: str) -> bool:
+    return any(kind == "folder" and same_name(name, package) for name, kind in export.names(folder).items())
+
+
+def one_file(path: Path) -> list[Entry]:
+    """Return the one entry that a module or a notebook is. Raises IntakeError for any other file."""
+    if not path.name.lower().endswith((".py", ".ipynb")):
+        raise IntakeError(f"{distinct_names([str(path)])[0]}: is no folder, zip, notebook or module; give one of these")
+    return [Entry(distinct_names([path.stem])[0], (Piece(path, "", path.name),))]
+
+
+def wrapper(export: Export, package: str) -> Export | None:
+    """Return the only folder at the root as the export, where it plainly holds several submissions."""
+    names = export.names()
+    only = next(iter(names), "")
+    if len(names) != 1 or names[only] != "folder":
+        return None
+    inner = export.within(only)
+    held = 0
+    for name, kind in inner.names().items():
+        below = inner.names(name) if kind == "folder" else {}
+        held += is_zip_name(name) or any(same_name(one, package) for one in below)
+        held += any(kind == "folder" and _holds(inner, f"{name}/{one}", package) for one, kind in below.items())
+    return inner if held > 1 else None
+
+
+def _key(name: str) -> str:
+    return distinct_names([name])[0].casefold()
