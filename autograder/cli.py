@@ -18,10 +18,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .authoring.bake import AssignmentError, bake, load_assignment, source_hash
+from .authoring.bake import Assignment, AssignmentError, bake, load_assignment, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
-from .grading import dashboard, reports
+from .commands import written as commands_written
+from .grading import dashboard, reports, written
 from .grading import grade as grading
 from .grading.intake import IntakeError, file_stem, read_submission
 from .grading.journal import Journal, JournalError
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except grading.GradingError as error:
         return _complain(error, 3)
-    except (AssignmentError, BundleError, IntakeError, JournalError, UsageError) as error:
+    except (AssignmentError, BundleError, IntakeError, JournalError, UsageError, written.WrittenError) as error:
         return _complain(error, 2)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror}; nothing that was written is lost", 2)
@@ -82,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "grade":
             command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
     _add_proving(commands)
+    for topic in (commands_written,):
+        topic.register(commands)
     return parser
 
 
@@ -250,7 +253,7 @@ def _grade(options: argparse.Namespace) -> int:
                 step(record["submission"])
         journal.settle()
         records = [journal.records[name] for name in sorted(journal.records)]
-    _write_reports(options.out, records, bundle)
+    write_reports(options.out, records, bundle)
     _closing_table(records, len(todo), time.monotonic() - begun)
     OUT.print(
         f"\n{options.out / 'dashboard.html'}, {options.out / 'grades.csv'}, {options.out / 'feedback'}/, "
@@ -263,13 +266,16 @@ def _grade(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle) -> None:
+def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle | Assignment) -> None:
+    """Write all pages and tables of a results folder, with the points of written answers that it holds."""
+    points = written.read_points(out)["points"]
+    records = [written.attach(record, points, declared.written) for record in records]
     stems = file_stem([record["submission"] for record in records])
     wanted, class_facts = set(), []
     for record in records:
         class_facts.append(dashboard.facts(record))
         stem = stems[record["submission"]]
-        page = reports.feedback_page(record, title=bundle.title, parts=bundle.parts)
+        page = reports.feedback_page(record, title=declared.title, parts=declared.parts)
         for path, text in (
             (out / "records" / f"{stem}.json", reports.record_json(record)),
             (out / "feedback" / f"{stem}.html", page),
@@ -280,9 +286,9 @@ def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle)
         for path in folder.iterdir() if folder.is_dir() else ():
             if path not in wanted and path.suffix in (ending, ".tmp"):
                 path.unlink()  # of a submission whose name now needs another file name, or of a killed run
-    whole = dashboard.page(class_facts, stems, title=bundle.title, parts=bundle.parts)
+    whole = dashboard.page(class_facts, stems, title=declared.title, parts=declared.parts)
     write_file(out / "dashboard.html", whole.encode("utf-8", "replace"))
-    names = [question.name for question in bundle.questions]
+    names = [question.name for question in declared.questions]
     write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
 
 

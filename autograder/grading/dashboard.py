@@ -5,8 +5,6 @@ Imports reports and the standard library. A record is read once and only `Facts`
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import statistics
 from collections import Counter
@@ -19,7 +17,7 @@ from urllib.parse import quote
 
 from ..checks.feedback import WORDS
 from ..checks.sketch import LEFT, RIGHT, TEXT, Picture, rect, svg
-from .reports import ENVIRONMENT, Made, Record, Unnamed, cluster, made_mistakes, rank_mistakes, unnamed
+from .reports import ENVIRONMENT, Made, Record, Unnamed, cluster, csp_hash, made_mistakes, rank_mistakes, unnamed
 
 # What went wrong other than by a wrong answer, as columns.
 FAILURES = ("timed_out", "over_memory", "crashed", "forbidden", "missing", "not_implemented", "grader_error")
@@ -99,11 +97,6 @@ def page(class_facts: Iterable[Facts], stems: Mapping[str, str], *, title: str, 
         finals=any(one.final is not None for one in everybody), written=any(one.written is not None for one in everybody),
         script=script, script_hash=csp_hash(script), few=FEW, tells_nothing=TELLS_NOTHING,
     )  # fmt: skip
-
-
-def csp_hash(script: str) -> str:
-    """What a page's content security policy calls a script that it lets run; no other one may."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 # ---------------------------------------------------------------- numbers

@@ -5,7 +5,9 @@ Imports jinja2, whose autoescaping is on: a record carries text that students wr
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
 from collections import Counter
@@ -22,10 +24,14 @@ Record = Mapping[str, Any]
 
 
 def grades_csv(records: Sequence[Record], questions: Sequence[str]) -> str:
-    """``submission,status,total,possible`` and a column a question, one row a submission, in the order of names."""
+    """``submission,status,total,possible`` and a column a question, one row a submission, in the order of names.
+
+    Answers that people graded have columns of their own at the end; the total is without them.
+    """
+    numbers = {answer["number"]: answer["name"] for record in records for answer in record.get("written", ())}
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(["submission", "status", "total", "possible", *questions])
+    writer.writerow(["submission", "status", "total", "possible", *questions, *(name for _, name in sorted(numbers.items()))])
     for record in sorted(records, key=lambda record: str(record["submission"])):
         earned = {question["name"]: question["earned"] for question in record["questions"]}
         row = [
@@ -34,7 +40,9 @@ def grades_csv(records: Sequence[Record], questions: Sequence[str]) -> str:
             f"{record['total']:g}",
             f"{record['possible']:g}",
         ]
-        writer.writerow([*row, *(f"{earned.get(name, 0.0):g}" for name in questions)])
+        by_hand = {answer["number"]: f"{answer['earned']:g}" for answer in record.get("written", ())}
+        row += [f"{earned.get(name, 0.0):g}" for name in questions]
+        writer.writerow([*row, *(by_hand.get(number, "") for number in sorted(numbers))])
     return buffer.getvalue()
 
 
@@ -59,6 +67,11 @@ def feedback_page(record: Record, *, title: str, parts: Mapping[str, str]) -> st
         ],
         words=WORDS,
     )
+
+
+def csp_hash(script: str) -> str:
+    """What a page's content security policy calls a script that it lets run; no other one may."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _share(earned: float, possible: float) -> str:
