@@ -21,6 +21,7 @@ from rich.table import Table
 from .authoring.bake import Assignment, AssignmentError, bake, load_assignment, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
+from .commands import similar as commands_similar
 from .commands import written as commands_written
 from .grading import dashboard, reports, written
 from .grading import grade as grading
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "grade":
             command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
     _add_proving(commands)
-    for topic in (commands_written,):
+    for topic in (commands_written, commands_similar):
         topic.register(commands)
     return parser
 
@@ -142,14 +143,14 @@ def ready_bundle(assignment: Path, given: Path | None) -> tuple[Bundle, Path]:
 
 def _bake_to(assignment: Path, path: Path) -> Bundle:
     declared = load_assignment(assignment)
-    with _progress("baking", len(declared.questions)) as step:
+    with progress("baking", len(declared.questions)) as step:
         baked = bake(declared, progress=step)
     write_file(path, bundles.to_bytes(baked))
     return baked
 
 
 @contextlib.contextmanager
-def _progress(what: str, total: int) -> Iterator[Any]:
+def progress(what: str, total: int) -> Iterator[Any]:
     """A bar with an estimate on a terminal; a plain line every tenth part elsewhere."""
     if ERR.is_terminal:
         columns = (
@@ -159,9 +160,9 @@ def _progress(what: str, total: int) -> Iterator[Any]:
             TimeRemainingColumn(),
             TextColumn("{task.fields[at]}", markup=False),  # a submission's name
         )
-        with Progress(*columns, console=ERR, transient=True) as progress:
-            task = progress.add_task(what, total=total, at="")
-            yield lambda name: progress.update(task, advance=1, at=name[:30])
+        with Progress(*columns, console=ERR, transient=True) as bar:
+            task = bar.add_task(what, total=total, at="")
+            yield lambda name: bar.update(task, advance=1, at=name[:30])
         return
     done, begun = 0, time.monotonic()
 
@@ -200,7 +201,7 @@ def _release(options: argparse.Namespace) -> int:
 
     assignment = find_assignment(options.assignment)
     declared = load_assignment(assignment)
-    with _progress("baking", len(declared.questions)) as step:
+    with progress("baking", len(declared.questions)) as step:
         baked = bake(declared, progress=step)
     files = release.template_files(declared, baked)
     template = assignment.parent.parent / "student_template"
@@ -247,7 +248,7 @@ def _grade(options: argparse.Namespace) -> int:
             done, total = len(export.entries) - len(todo), len(export.entries)
             ERR.print(f"{done} of {total} submissions have their record already", markup=False)
         setup = grading.Setup(path, assignment, options.unsafe)
-        with _progress("grading", max(len(todo), 1)) as step:
+        with progress("grading", max(len(todo), 1)) as step:
             for record, _ in grading.grade(todo, setup, bundle, options.jobs) if todo else ():
                 journal.append({**record, "isolation": level, "bundle": bundle.digest})
                 step(record["submission"])
@@ -322,7 +323,7 @@ def _prove(options: argparse.Namespace) -> int:
     baked = bake(declared)
     begun = time.monotonic()
     amount = prove.QUICK if options.quick else prove.FULL
-    with _progress("proving", prove.steps(declared, amount, options.question)) as step:
+    with progress("proving", prove.steps(declared, amount, options.question)) as step:
         found = prove.prove(declared, baked, amount=amount, question=options.question, jobs=options.jobs, step=step)
     _proof_table(found)
     for line in prove.lines(found):
