@@ -388,3 +388,18 @@ def test_case_that_asks_for_one_output_costs_only_that_one(question: BakedQuesti
     assert Outcome(case, "crashed", answer=Answer("crashed")).wrong_outputs(("y", "z")) == {"y"}
     assert Outcome(case, "passed").wrong_outputs(("y", "z")) == set()
     assert Outcome(replace(case, verdict="some"), "crashed").wrong_outputs(("y", "z")) == {"y", "z"}
+
+
+# ---------------------------------------------------------------- numbers to draw
+
+
+def test_public_cases_alone_keep_numbers_to_draw(question: BakedQuestion, runner: ProcessRunner) -> None:
+    in_time = replace(question, outputs={"y": "T D", "z": "T D"})
+    report = judge(runner, in_time, returns(y="np.concatenate([x[:1] * w, x[1:] * w + 1])"))
+    small = {value["name"]: value for value in case_of(report, "small")["values"]}
+    assert [error > 0 for error in small["y"]["profile"]["steps"]] == [False, True]
+    assert "profile" not in small["z"]
+    wide = {value["name"]: value for value in case_of(report, "wide")["values"]}
+    assert not wide["y"]["right"]
+    assert "profile" not in wide["y"]
+    assert report == judge(runner, in_time, returns(y="np.concatenate([x[:1] * w, x[1:] * w + 1])"))

@@ -22,6 +22,7 @@ from .reports import ENVIRONMENT, spreadsheet_safe
 TOKENS = 25  # that must be alike in a row to count: copydetect's own default
 LONGEST_MODULE = 40_000  # characters that are compared: of an honest module, all; hostile text takes long to cut
 LONGEST = 150_000  # of a submission
+AROUND = 3  # lines that are shown before and after what is marked
 BLOCK = 4096  # fingerprints counted at a time
 
 Array = np.ndarray[Any, Any]
@@ -154,14 +155,22 @@ def pair_page(pair: Pair, *, title: str) -> str:
 
 
 def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
-    """A text as HTML, with some parts of it marked."""
+    """A text as HTML, with some parts of it marked, and of long stretches between them their ends alone."""
     parts, at = [], 0
     for start, end in sorted(spans):
         start, end = max(start, at), min(end, len(text))
         if start < end:
-            parts += [escape(text[at:start]), "<mark>", escape(text[start:end]), "</mark>"]
+            parts += [_between(text[at:start]), f"<mark>{escape(text[start:end])}</mark>"]
             at = end
-    return Markup("".join([*parts, escape(text[at:])]))
+    return Markup("".join([*parts, _between(text[at:])]))
+
+
+def _between(text: str) -> str:
+    lines = text.split("\n")
+    if len(lines) <= 2 * AROUND + 2:
+        return escape(text)
+    left_out = f"<i>… {len(lines) - 2 * AROUND} lines …</i>"
+    return "\n".join([*map(escape, lines[:AROUND]), left_out, *map(escape, lines[-AROUND:])])
 
 
 JPLAG = """\
