@@ -351,7 +351,8 @@ def test_a_profile_of_a_gradient_has_norms_and_no_rounding_in_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("axes", "expected", "got"), [("N H", X_NH, X_NH + 1), ("number", 1.0, 2.0), ("any", X_NTD, X_NTD + 1), ("N T D", X_NTD, X_TD)]
+    ("axes", "expected", "got"),
+    [("N H", X_NH, X_NH + 1), ("number", 1.0, 2.0), ("any", X_NTD, X_NTD + 1), ("N T D", X_NTD, X_TD)],
 )  # fmt: skip
 def test_other_values_have_no_profile(axes: str, expected: Any, got: Any) -> None:
     assert profile(axes, expected, got) == {}

@@ -170,7 +170,8 @@ def test_the_table_filters_by_name_status_and_mistake(open_page: Callable[..., A
 def test_rows_lead_to_pages_also_with_odd_names(open_page: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "feedback").mkdir()
     stem = "Zoë_佐藤-#1%20?"
-    (tmp_path / "feedback" / f"{stem}.html").write_text("<!doctype html><meta charset=utf-8><title>Zoë's page</title>", encoding="utf-8")
+    text = "<!doctype html><meta charset=utf-8><title>Zoë's page</title>"
+    (tmp_path / "feedback" / f"{stem}.html").write_text(text, encoding="utf-8")
     shown = open_page(rendered([one("Zoë")], tmp_path, {"Zoë": stem}))
     shown.click("#people a")
     assert shown.title() == "Zoë's page"

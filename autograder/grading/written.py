@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,9 @@ def read_points(results: Path) -> dict[str, Any]:
     path = results / NAME
     try:
         content = json.loads(path.read_bytes())
-        if not isinstance(content["seed"], str) or not all(isinstance(v, dict) for v in content["points"].values()):
+        entries = [entry for own in content["points"].values() for entry in own.values()]
+        sums = [sum(entry["points"]) + len(entry["comment"].strip()) for entry in entries]
+        if not isinstance(content["seed"], str) or not all(math.isfinite(number) for number in sums):
             raise ValueError
     except FileNotFoundError:
         return {"seed": "", "points": {}}
@@ -186,11 +189,9 @@ def _take(
     """Add a row's points to what was found. Raises WrittenError."""
     code, number = row.get("code", "").strip(), row.get("question", "").strip()
     if code not in codes:
-        raise WrittenError(
-            f"the code {visible(code, 40)!r} stands for nobody; is the sheet from other results, or another seed?"
-        )
+        raise WrittenError(f"the code '{visible(code, 40)}' stands for nobody; is the sheet of other results or another seed?")
     if number not in questions:
-        raise WrittenError(f"there is no written question {visible(number, 40)!r}; there are {', '.join(questions)}")
+        raise WrittenError(f"there is no written question '{visible(number, 40)}'; there are {', '.join(questions)}")
     points = _points(row, questions[number])
     if points is None:
         return
@@ -201,10 +202,11 @@ def _take(
 
 def _points(row: Mapping[str, str], written: Written) -> list[float] | None:
     """The points by item; None if nothing is filled in."""
-    cells = [row.get(f"points {i + 1}", "").strip() for i in range(len(written.rubric))]
-    extra = [name for name, cell in row.items() if name.startswith("points ") and cell.strip()][len(written.rubric) :]
-    if extra and not any(cells):
-        raise WrittenError(f"{written.number} has {len(written.rubric)} items; {extra[0]!r} belongs to none")
+    own = [f"points {i}" for i in range(1, len(written.rubric) + 1)]
+    cells = [row.get(name, "").strip() for name in own]
+    extra = [name for name, cell in row.items() if name.startswith("points ") and name not in own and cell.strip()]
+    if extra:
+        raise WrittenError(f"{written.number} has {len(own)} items; {extra[0]!r} belongs to none")
     if not any(cells):
         return None
     points = []
@@ -216,10 +218,8 @@ def _points(row: Mapping[str, str], written: Written) -> list[float] | None:
         except ValueError:
             value = float("nan")
         if not 0 <= value <= most:
-            raise WrittenError(f"{written.number}: 'points {i}' is {visible(cell, 40)!r}; write a number from 0 to {most:g}")
+            raise WrittenError(f"{written.number}: 'points {i}' is '{visible(cell, 40)}'; write a number from 0 to {most:g}")
         points.append(round(value, 2) + 0.0)
-    if extra and len(extra) + len(cells) > len(written.rubric):
-        raise WrittenError(f"{written.number} has {len(written.rubric)} items; {extra[0]!r} belongs to none")
     return points
 
 
