@@ -22,7 +22,7 @@ def score(number: str, earned: float, verdict: str = "wrong", possible: float = 
 
 def one(name: str, a1: float = 4.0, b1: float = 4.0, verdict: str = "wrong", **changed: Any) -> Facts:
     scores = {"first": score("A1", a1, verdict), "second": score("B1", b1, verdict)}
-    given = {"name": name, "status": "graded", "problem": "", "total": a1 + b1, "possible": 8.0, "final": None,
+    given = {"name": name, "status": "graded", "problem": "", "total": a1 + b1, "possible": 8.0, "raw": None,
              "written": None, "scores": scores, "mistakes": {}, "unnamed": {}}  # fmt: skip
     return Facts(**{**given, **changed})
 
@@ -52,16 +52,17 @@ def a_class(count: int) -> list[Facts]:
 def test_facts_are_what_a_record_says() -> None:
     value = {"name": "y", "right": False, "findings": ["y is off"], "mistake": "", "hint": "", "fingerprint": "f"}
     record = {
-        "submission": "ann", "status": "graded", "problem": "", "total": 1.0, "possible": 4.0, "final": 0.9,
+        "submission": "ann", "status": "graded", "problem": "", "total": 0.9, "possible": 4.0, "policy": {"raw": 1.0},
         "written": [{"earned": 2.0}, {"earned": 0.5}],
         "questions": [{"name": "first", "number": "A1", "earned": 1.0, "possible": 4.0, "optional": False, "verdict": "wrong",
                        "cases": [{"name": "small", "plain": True, "values": [value]}]}],
     }  # fmt: skip
     found = facts(record)
-    assert (found.name, found.total, found.final, found.written) == ("ann", 1.0, 0.9, 2.5)
+    assert (found.name, found.total, found.raw, found.written) == ("ann", 0.9, 1.0, 2.5)
     assert found.scores == {"first": Score("A1", 1.0, 4.0, False, "wrong")}
     assert found.unnamed == {("first", "y", "small", "f"): "y is off"}
-    assert facts({k: v for k, v in record.items() if k not in ("final", "written")}).written is None
+    bare = facts({key: value for key, value in record.items() if key not in ("policy", "written")})
+    assert (bare.raw, bare.written) == (None, None)
 
 
 def test_spread_gives_quartiles_and_the_mean() -> None:
@@ -204,13 +205,13 @@ def test_hostile_names_and_texts_stay_text(open_page: Callable[..., Any], tmp_pa
     assert HOSTILE in names(shown)
 
 
-def test_final_and_written_points_are_shown_where_there_are_some(tmp_path: Path) -> None:
+def test_raw_and_written_points_are_shown_where_there_are_some(tmp_path: Path) -> None:
     stems = {"a": "a", "b": "b"}
     plain = page([one("a"), one("b")], stems, title="A", parts=PARTS)
-    assert ">final<" not in plain
+    assert ">raw<" not in plain
     assert ">written<" not in plain
-    both = page([one("a", final=6.25, written=3.5), one("b")], stems, title="A", parts=PARTS)
-    assert ">final<" in both
+    both = page([one("a", raw=6.25, written=3.5), one("b")], stems, title="A", parts=PARTS)
+    assert ">raw<" in both
     assert ">written<" in both
     assert ">6.25<" in both
     assert ">3.5<" in both
@@ -228,7 +229,7 @@ def test_two_thousand_are_sorted_and_filtered(open_page: Callable[..., Any], tmp
 
 
 def test_the_dashboard_is_accessible(accessible: Callable[[Path], None], tmp_path: Path) -> None:
-    people = [*a_class(30), one("z", status="unreadable", problem="a broken zip", scores={}), one("y", final=1.0, written=2.0)]
+    people = [*a_class(30), one("z", status="unreadable", problem="a broken zip", scores={}), one("y", raw=1.0, written=2.0)]
     accessible(rendered(people, tmp_path))
 
 

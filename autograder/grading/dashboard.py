@@ -45,14 +45,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the page needs of a record. final: points after a late policy; written: of answers that people graded."""
+    """What the page needs of a record. raw: points before rules such as a late penalty, which `total` is after; None where
+    there are no rules. written: points of answers that people graded."""
 
     name: str
     status: str
     problem: str
     total: float
     possible: float
-    final: float | None
+    raw: float | None
     written: float | None
     scores: Mapping[str, Score]
     mistakes: Made
@@ -69,7 +70,7 @@ def facts(record: Record) -> Facts:
     written = record.get("written")
     return Facts(
         str(record["submission"]), record["status"], record["problem"], record["total"], record["possible"],
-        record.get("final"), sum(answer["earned"] for answer in written) if written else None,
+        record["policy"]["raw"] if "policy" in record else None, sum(answer["earned"] for answer in written) if written else None,
         scores, made_mistakes(record), unnamed(record),
     )  # fmt: skip
 
@@ -94,7 +95,7 @@ def page(class_facts: Iterable[Facts], stems: Mapping[str, str], *, title: str, 
         clusters=clusters, failures=[row for row in questions if row["failures"]], words=WORDS,
         kinds=[kind for kind in FAILURES if any(kind in row["failures"] for row in questions)],
         troubled=[one for one in everybody if one.status != "graded"],
-        finals=any(one.final is not None for one in everybody), written=any(one.written is not None for one in everybody),
+        ruled=any(one.raw is not None for one in everybody), written=any(one.written is not None for one in everybody),
         script=script, script_hash=csp_hash(script), few=FEW, tells_nothing=TELLS_NOTHING,
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ def _question_row(name: str, having: Sequence[Facts]) -> dict[str, Any]:
     full = sum(score.earned >= score.possible for score in scores)
     none = sum(score.earned <= 0 for score in scores)
     mean = statistics.fmean(earned)
-    elsewhere = [one.total - here for one, here in zip(having, earned, strict=True)]
+    elsewhere = [(one.total if one.raw is None else one.raw) - here for one, here in zip(having, earned, strict=True)]
     return {
         "name": name, "number": scores[0].number, "possible": possible, "optional": scores[0].optional, "mean": mean,
         "difficulty": 1 - mean / possible, "discrimination": correlation(earned, elsewhere),
@@ -160,7 +161,7 @@ def _people(
         sums = [sum(score.earned for score in one.scores.values() if score.number.startswith(letter)) for letter in letters]
         verdicts = Counter(score.verdict for score in one.scores.values())
         yield {
-            "name": one.name, "status": one.status, "total": one.total, "final": one.final, "written": one.written,
+            "name": one.name, "status": one.status, "total": one.total, "raw": one.raw, "written": one.written,
             "sums": sums, "wrong": verdicts["wrong"], "failed": sum(verdicts[kind] for kind in ALARMING),
             "marks": " ".join(marks.get(one.name, ())),
         }  # fmt: skip
