@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from autograder import cli
-from autograder.grading.similar import LONGEST, Pair, Program, compare, index_page, marked, pair_page, pairs_csv, program
+from autograder.grading.similar import FEWEST, LONGEST, Pair, Program, compare, index_page, marked, pair_page, pairs_csv, program
 
 from .conftest import ROOT, write_package
 
@@ -64,9 +64,9 @@ RENAMED = RENAMED.replace("  # a comment", "").replace("\n\n", "\n\n\n")
 HOSTILE = "</pre></mark><script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
-def found(*texts: str, least: float = 0.5, most: int = 100, given: tuple[str, ...] = (GIVEN,)) -> list[Pair]:
+def found(*texts: str, least: float = 0.5, most: int = 100, given: tuple[str, ...] = (GIVEN,), fewest: int = 0) -> list[Pair]:
     programs = [Program(f"s{i}", text) for i, text in enumerate(texts)]
-    return compare(programs, given, least=least, most=most)
+    return compare(programs, given, least=least, most=most, fewest=fewest)
 
 
 def test_a_copy_under_other_names_is_found_and_marked() -> None:
@@ -83,7 +83,7 @@ def test_what_everybody_has_makes_nobody_alike() -> None:
     assert len(found(GIVEN + OWN, GIVEN + OTHER, least=0.3, given=())) == 1  # unless it is known what was given
     assert len(found(GIVEN, GIVEN, given=())) == 1
     twice = GIVEN + GIVEN + GIVEN
-    assert found(twice, twice) == []
+    assert found(twice, twice, fewest=FEWEST) == []  # but for where one ends and the next begins
 
 
 def test_empty_and_odd_programs_are_no_pair() -> None:

@@ -68,10 +68,11 @@ def facts(record: Record) -> Facts:
         for question in record["questions"]
     }  # fmt: skip
     written = record.get("written")
+    by_hand = sum(answer["earned"] for answer in written) if written else None
+    raw = record["policy"]["raw"] if "policy" in record else None
     return Facts(
         str(record["submission"]), record["status"], record["problem"], record["total"], record["possible"],
-        record["policy"]["raw"] if "policy" in record else None, sum(answer["earned"] for answer in written) if written else None,
-        scores, made_mistakes(record), unnamed(record),
+        raw, by_hand, scores, made_mistakes(record), unnamed(record),
     )  # fmt: skip
 
 

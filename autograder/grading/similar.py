@@ -20,7 +20,7 @@ from markupsafe import Markup
 from .reports import ENVIRONMENT, spreadsheet_safe
 
 TOKENS = 25  # that must be alike in a row to count: copydetect's own default
-FEWEST = 150  # tokens of a pair: about ten lines; with fewer, two stubs with a line in each would be all alike
+FEWEST = 100  # tokens of a pair: about seven lines; with fewer, two stubs with a line in each would be all alike
 LONGEST_MODULE = 40_000  # characters that are compared: of an honest module, all; hostile text takes long to cut
 LONGEST = 150_000  # of a submission
 AROUND = 3  # lines that are shown before and after what is marked
@@ -70,12 +70,13 @@ def engine() -> Any:
 
 
 def compare(
-    programs: Sequence[Program], given: Iterable[str], *, least: float, most: int, progress: Progress = lambda name: None
-) -> list[Pair]:
+    programs: Sequence[Program], given: Iterable[str], *, least: float, most: int, fewest: int = FEWEST,
+    progress: Progress = lambda name: None,
+) -> list[Pair]:  # fmt: skip
     """The pairs that are most alike, the most alike first.
 
     given: programs that everybody has or may arrive at. least: the share of one program that must be in the other.
-    most: pairs that are compared in full.
+    most: pairs that are compared in full. fewest: tokens that a pair must have in common.
     """
     detect = engine()
     known = frozenset[Any]().union(*(_fingerprint(detect, text, ()).hashes for text in given))
@@ -88,7 +89,7 @@ def compare(
     for i, j in _candidates(prints, least / 2, most):
         tokens, shares, marks = detect.compare_files(whole(i), whole(j))
         first, second = (min(1.0, round(float(share), 4)) for share in shares)
-        if max(first, second) >= least and tokens >= FEWEST:
+        if max(first, second) >= least and tokens >= fewest:
             spans = (_spans(marks[0]), _spans(marks[1]))
             found.append(Pair(programs[i], programs[j], (first, second), int(tokens), spans))
     return sorted(found, key=lambda pair: (-max(pair.shares), -pair.tokens, pair.one.name, pair.other.name))
