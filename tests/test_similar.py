@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from autograder import cli
-from autograder.grading.similar import FEWEST, LONGEST, Pair, Program, compare, index_page, marked, pair_page, pairs_csv, program
+from autograder.grading.similar import (
+    FEWEST,
+    LONGEST,
+    Pair,
+    Program,
+    compare,
+    index_page,
+    marked,
+    pair_page,
+    pairs_csv,
+    program,
+)
 
 from .conftest import ROOT, write_package
 
