@@ -2,14 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all prove release bench lint attack fuzz clean
+.PHONY: demo test test-all prove release bench lint attack fuzz axe clean
 
 demo: .venv
 	$(BIN)/autograder release
 	$(BIN)/python tests/submissions/assemble.py build/submissions
 	rm -rf build/results
 	$(BIN)/autograder grade build/submissions --out build/results
-	@echo "open build/results/feedback/known-mistakes.html for a student's page, build/results/grades.csv for the grades"
+	@echo "open build/results/dashboard.html for the class, build/results/feedback/known-mistakes.html for a student's page"
 
 test: .venv lint
 	$(BIN)/python -m pytest -m "not long" --ignore tests/attacks --ignore tests/test_lab.py --ignore tests/test_readme.py \
@@ -46,6 +46,10 @@ fuzz: .venv
 	cd build && ../$(BIN)/python ../tests/fuzz/reply.py -runs=250000
 	cd build && ../$(BIN)/python ../tests/fuzz/intake.py -runs=200000
 	cd build && ../$(BIN)/python ../tests/fuzz/text.py -runs=150000
+
+# What audits pages for accessibility, for the tests that use it where it is there; it is not part of the project.
+axe:
+	npm install --prefix build --no-save --no-package-lock --silent axe-core@4.14.1
 
 release: .venv
 	$(BIN)/autograder release

@@ -9,7 +9,6 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .authoring.bake import AssignmentError, bake, load_assignment, shows_hidden_hints, source_hash
+from .authoring.bake import Assignment, AssignmentError, bake, load_assignment, shows_hidden_hints, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
 from .commands import export as exporting
-from .commands.progress import Steps, progress
+from .commands import similar as commands_similar
+from .commands import written as commands_written
+from .commands.progress import progress
+from .grading import dashboard, reports, written
 from .grading import grade as grading
-from .grading import reports
 from .grading.cluster import ClusterError
 from .grading.intake import IntakeError, file_stem, read_submission
 from .grading.journal import Journal, JournalError
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except grading.GradingError as error:
         return _complain(error, 3)
     except (
-        AssignmentError, BundleError, ClusterError, IntakeError, JournalError, UsageError, exporting.ExportError, TableError,
+        AssignmentError, BundleError, ClusterError, IntakeError, JournalError, TableError, UsageError, exporting.ExportError,
+        written.WrittenError,
     ) as error:  # fmt: skip
         return _complain(error, 2)
     except OSError as error:
@@ -93,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
             runs.add_grade_options(command)
     runs.register(commands)
     _add_proving(commands)
-    exporting.register(commands)
+    for topic in (exporting, commands_written, commands_similar):
+        topic.register(commands)
     return parser
 
 
@@ -151,14 +154,10 @@ def ready_bundle(assignment: Path, given: Path | None) -> tuple[Bundle, Path]:
 
 def _bake_to(assignment: Path, path: Path) -> Bundle:
     declared = load_assignment(assignment)
-    with _progress("baking", len(declared.questions)) as step:
+    with progress(ERR, "baking", len(declared.questions)) as step:
         baked = bake(declared, progress=step)
     write_file(path, bundles.to_bytes(baked))
     return baked
-
-
-def _progress(what: str, total: int) -> AbstractContextManager[Steps]:
-    return progress(ERR, what, total)
 
 
 # ---------------------------------------------------------------- commands
@@ -186,7 +185,7 @@ def _release(options: argparse.Namespace) -> int:
 
     assignment = find_assignment(options.assignment)
     declared = load_assignment(assignment)
-    with _progress("baking", len(declared.questions)) as step:
+    with progress(ERR, "baking", len(declared.questions)) as step:
         baked = bake(declared, progress=step)
     files = release.template_files(declared, baked)
     template = assignment.parent.parent / "student_template"
@@ -246,11 +245,12 @@ def bring_out(
     """Write the reports of a finished run and say what is in them. Returns the exit code."""
     from .commands import runs
 
-    records = journal.records.in_order(lambda record: apply(record, policy))
-    _write_reports(out, records, bundle, shows_hidden_hints(assignment, datetime.now(UTC)))
+    points = written.read_points(out)["points"]
+    records = journal.records.in_order(lambda record: written.attach(apply(record, policy), points, bundle.written))
+    write_reports(out, records, bundle, hidden_hints=shows_hidden_hints(assignment, datetime.now(UTC)))
     runs.warn_of_unknown(policy, records)
     _closing_table(records, graded, seconds)
-    OUT.print(f"\n{out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
+    OUT.print(f"\n{out / 'dashboard.html'}, {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
     old = [record["submission"] for record in records if record["bundle"] != bundle.digest]
     if old:
         ERR.print(f"{len(old)} records, such as {old[0]}, are of an older version; grade without --only, --since and --failed",
@@ -262,12 +262,14 @@ def bring_out(
     return 1 if bad or old else 0
 
 
-def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle, hidden_hints: bool) -> None:
+def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle | Assignment, *, hidden_hints: bool) -> None:
+    """Write all pages and tables of a results folder."""
     stems = file_stem([record["submission"] for record in records])
-    wanted = set()
+    wanted, class_facts = set(), []
     for record in records:
+        class_facts.append(dashboard.facts(record))
         stem = stems[record["submission"]]
-        page = reports.feedback_page(record, title=bundle.title, parts=bundle.parts, hidden_hints=hidden_hints)
+        page = reports.feedback_page(record, title=declared.title, parts=declared.parts, hidden_hints=hidden_hints)
         for path, text in (
             (out / "records" / f"{stem}.json", reports.record_json(record)),
             (out / "feedback" / f"{stem}.html", page),
@@ -278,7 +280,9 @@ def _write_reports(out: Path, records: Sequence[reports.Record], bundle: Bundle,
         for path in folder.iterdir() if folder.is_dir() else ():
             if path not in wanted and path.suffix in (ending, ".tmp"):
                 path.unlink()  # of a submission whose name now needs another file name, or of a killed run
-    names = [question.name for question in bundle.questions]
+    whole = dashboard.page(class_facts, stems, title=declared.title, parts=declared.parts)
+    write_file(out / "dashboard.html", whole.encode("utf-8", "replace"))
+    names = [question.name for question in declared.questions]
     write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
 
 
@@ -312,7 +316,7 @@ def _prove(options: argparse.Namespace) -> int:
     baked = bake(declared)
     begun = time.monotonic()
     amount = prove.QUICK if options.quick else prove.FULL
-    with _progress("proving", prove.steps(declared, amount, options.question)) as step:
+    with progress(ERR, "proving", prove.steps(declared, amount, options.question)) as step:
         found = prove.prove(declared, baked, amount=amount, question=options.question, jobs=options.jobs, step=step)
     _proof_table(found)
     for line in prove.lines(found):

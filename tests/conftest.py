@@ -102,6 +102,57 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a file in a new window: ``open_page(path, width=380, dark=True, script=True)``.
+
+    Afterwards no page may have complained on its console, or have asked for anything but files that it links to.
+    """
+    contexts: list[Any] = []
+    complaints: list[str] = []
+    asked: list[str] = []
+
+    def opened(path: Path, *, width: int = 1100, dark: bool = False, script: bool = True, trusting: bool = False) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light",
+            java_script_enabled=script, bypass_csp=trusting, accept_downloads=True,
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.resolve().as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
+
+
+AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture
+def accessible(open_page: Callable[..., Any]) -> Callable[[Path], None]:
+    """Assert that axe-core finds nothing serious on a page, light or dark, wide or narrow."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not here to audit pages with; fetch it with 'make axe'")
+
+    def audit(path: Path) -> None:
+        for dark, width in ((False, 1100), (True, 380)):
+            page = open_page(path, width=width, dark=dark, trusting=True)
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate("axe.run()")
+            assert len(found["passes"]) > 10
+            serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+            assert [(v["id"], v["nodes"][0]["html"]) for v in serious] == []
+
+    return audit
+
+
 def write_package(folder: Path, modules: Mapping[str, bytes]) -> Path:
     """A submission: a folder with memnet/ in it."""
     for name, data in modules.items():

@@ -351,3 +351,49 @@ def test_scaled_error_is_relative_to_the_largest_entry() -> None:
 )  # fmt: skip
 def test_matches(got: Any, other: Any, alike: bool) -> None:
     assert matches(got, other, 1e-6) is alike
+
+
+# ---------------------------------------------------------------- where it is wrong, in numbers
+
+
+def profile(axes: str, expected: Any, got: Any, gates: str = "", name: str = "y") -> Any:
+    found = compare(Setting(name, parse_spec(axes), SIZES, gates), expected, got, BOUNDS)
+    assert not found.right
+    return found.profile
+
+
+def test_a_profile_tells_timesteps_and_rounding_is_no_error() -> None:
+    scale = float(np.abs(X_NTD).max())
+    got = changed(X_NTD, (0, 3), (2, 5), by=0.5 * scale) + 1e-9
+    assert profile("N T D", X_NTD, got) == {"every": 1, "steps": [0.0, 0.0, 0.0, 0.5, 0.0, 0.5, 0.0, 0.0]}
+    got[1, 1, 1] = np.nan
+    assert profile("N T D", X_NTD, got)["steps"][1] is None
+
+
+def test_a_profile_of_a_long_sequence_is_told_in_groups() -> None:
+    expected = np.ones((1, 90, 1))
+    found = profile("N T D", expected, changed(expected, (0, 89), by=0.25))
+    assert found == {"every": 3, "steps": [0.0] * 29 + [0.25]}
+
+
+def test_a_profile_tells_gate_blocks_with_and_without_time() -> None:
+    expected = np.ones((2, 3, 20))
+    got = changed(expected, (0, 1, slice(5, 10)))
+    found = profile("N T 4H", expected, got, "ifgo")
+    assert found == {"every": 1, "steps": [0.0, 1.0, 0.0], "gates": "ifgo", "blocks": [0.0, 1.0, 0.0, 0.0]}
+    assert profile("4H", expected[0, 0], got[0, 1], "ifgo") == {"gates": "ifgo", "blocks": [0.0, 1.0, 0.0, 0.0]}
+
+
+def test_a_profile_of_a_gradient_has_norms_and_no_rounding_in_them() -> None:
+    expected = np.array([[[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]]])
+    found = profile("N T D", expected, 2 * expected + [0.0, 1e-17], name="dx")
+    assert found["norms"] == [[10.0, 1.0, 0.0], [5.0, 0.5, 0.0]]
+    assert "norms" not in profile("N T D", expected, 2 * expected, name="h")
+
+
+@pytest.mark.parametrize(
+    ("axes", "expected", "got"),
+    [("N H", X_NH, X_NH + 1), ("number", 1.0, 2.0), ("any", X_NTD, X_NTD + 1), ("N T D", X_NTD, X_TD)],
+)  # fmt: skip
+def test_other_values_have_no_profile(axes: str, expected: Any, got: Any) -> None:
+    assert profile(axes, expected, got) == {}

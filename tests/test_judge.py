@@ -521,3 +521,18 @@ def test_a_mistake_is_named_beside_a_function_that_is_missing(runner: ProcessRun
     report = judge(runner, bake_question(TWO, "seed", {}), DOUBLE.replace("2 * x", "x / 2"))
     assert named(report)["y"] == ("halves", "Which way?")
     assert named(report)["z"] == ("", "")
+
+
+# ---------------------------------------------------------------- numbers to draw
+
+
+def test_public_cases_alone_keep_numbers_to_draw(question: BakedQuestion, runner: ProcessRunner) -> None:
+    in_time = replace(question, outputs={"y": "T D", "z": "T D"})
+    report = judge(runner, in_time, returns(y="np.concatenate([x[:1] * w, x[1:] * w + 1])"))
+    small = {value["name"]: value for value in case_of(report, "small")["values"]}
+    assert [error > 0 for error in small["y"]["profile"]["steps"]] == [False, True]
+    assert "profile" not in small["z"]
+    wide = {value["name"]: value for value in case_of(report, "wide")["values"]}
+    assert not wide["y"]["right"]
+    assert "profile" not in wide["y"]
+    assert report == judge(runner, in_time, returns(y="np.concatenate([x[:1] * w, x[1:] * w + 1])"))

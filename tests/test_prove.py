@@ -604,9 +604,10 @@ def test_frequent_mistakes_are_counted_once_a_submission() -> None:
         record("c", [value("y", right=True), value("z")]),
     ]
     assert reports.frequent_mistakes(records) == [
-        {"question": "q", "mistake": "M", "hint": "hint of M", "count": 2, "example": "a"},
-        {"question": "q", "mistake": "K", "hint": "hint of K", "count": 1, "example": "a"},
-    ]
+        {"question": "q", "mistake": "M", "hint": "hint of M", "count": 2, "example": "a",
+         "names": ["a", "b"]},
+        {"question": "q", "mistake": "K", "hint": "hint of K", "count": 1, "example": "a", "names": ["a"]},
+    ]  # fmt: skip
     assert reports.frequent_mistakes([]) == []
 
 
@@ -620,9 +621,11 @@ def test_wrong_answers_without_a_name_are_clustered() -> None:
         record("g", [value("y", mark="1")], plain=[False]),  # on an edge case alone
     ]
     assert reports.unexplained(records) == [
-        {"question": "q", "values": ["y"], "case": "case 0", "count": 3, "finding": "y is off", "example": "b"},
-        {"question": "q", "values": ["z"], "case": "case 0", "count": 2, "finding": "z is off", "example": "b"},
-    ]
+        {"question": "q", "values": ["y"], "case": "case 0", "count": 3, "finding": "y is off", "example": "b",
+         "names": ["b", "c", "d"]},
+        {"question": "q", "values": ["z"], "case": "case 0", "count": 2, "finding": "z is off", "example": "b",
+         "names": ["b", "d"]},
+    ]  # fmt: skip
     assert [row["count"] for row in reports.unexplained(records, least=1)] == [3, 2, 1, 1]
     together = [record(name, [value("y", mark="1"), value("z", mark="2")]) for name in "ab"]
     assert [row["values"] for row in reports.unexplained(together)] == [["y", "z"]]

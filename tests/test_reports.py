@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -256,6 +257,69 @@ def test_parts_without_questions_are_left_out() -> None:
     text = Page(page(found, parts={"A": "First", "B": "Second", "C": "Third"})).text
     assert text.index("First") < text.index("two") < text.index("Second") < text.index("scale") < text.index("three")
     assert "Third" not in text
+
+
+PROFILE = {"every": 1, "steps": [0.0, 0.5], "gates": "ifgo", "blocks": [0.0, 1.0, 0.0, 0.0]}
+
+
+def with_profile(found: dict[str, Any], profile: Any = PROFILE) -> dict[str, Any]:
+    found["values"][0]["profile"] = profile
+    return found
+
+
+def test_page_draws_the_first_case_that_is_told() -> None:
+    cases = [with_profile(case("open")), with_profile(case("second"))]
+    found = Page(page(record("s", question(cases=cases))))
+    drawn = [attributes for tag, attributes in found.tags if tag == "svg"]
+    assert len(drawn) == 2  # by timestep and by gate block
+    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in drawn)
+    assert "wrong at t 1 alone, largest error 0.5" in str(drawn[0]["aria-label"])
+    assert found.text.count("The numbers of this picture") == 2
+
+
+def test_page_draws_nothing_of_hidden_cases() -> None:
+    cases = [case("open", verdict="passed"), with_profile(case("shut", hidden=True))]
+    assert "<svg" not in page(record("s", question(cases=cases)))
+
+
+WRITTEN = [{"name": "hardest", "number": "G5", "earned": 2.5, "possible": 4.0, "points": [1.0, 1.5, 0.0],
+            "comment": HOSTILE}]  # fmt: skip
+
+
+def test_page_and_grades_show_written_points_beside_the_others() -> None:
+    found = Page(page(record(written=WRITTEN)))
+    assert "Written answers" in found.text
+    assert "2.5 of 4" in found.text
+    assert HOSTILE in " ".join(found.words)
+    assert not {"script", "img"} & {tag for tag, _ in found.tags}
+    assert "Written answers" not in Page(page(record())).text
+    table = rows(grades_csv([record("a", written=WRITTEN), record("b")], ["scale"]))
+    assert table == [
+        ["submission", "status", "total", "possible", "scale", "hardest"],
+        ["a", "graded", "1", "4", "1", "2.5"],
+        ["b", "graded", "1", "4", "1", ""],
+    ]
+
+
+def test_page_in_a_browser_is_quiet_and_narrow(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(page(record("s", question(cases=[with_profile(case("open", tag=HOSTILE))]))), encoding="utf-8")
+    for dark in (False, True):
+        shown = open_page(path, width=380, dark=dark)
+        assert shown.evaluate("document.documentElement.scrollWidth") == 380
+        assert shown.locator("svg").count() == 2
+        shown.focus(".numbers summary >> nth=0")
+        shown.keyboard.press("Enter")
+        assert shown.is_visible(".numbers table >> nth=0")
+        assert not shown.is_visible(".numbers table >> nth=1")
+
+
+def test_page_is_accessible(accessible: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    drawn = question(cases=[with_profile(case("open")), case("shut", hidden=True)])
+    questions = [drawn, question("two", "passed", 4.0, cases=[])]
+    path.write_text(page(record("s", *questions, notes=["a note"], written=WRITTEN)), encoding="utf-8")
+    accessible(path)
 
 
 # ---------------------------------------------------------------- the summary

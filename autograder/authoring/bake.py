@@ -102,6 +102,7 @@ def _written(folder: Path, entries: Any) -> tuple[Written, ...]:
         lists = {
             "rubric": tuple((item["points"], item["text"]) for item in entry.get("rubric", ())),
             "misconceptions": tuple((item["claim"], item["why"]) for item in entry.get("misconceptions", ())),
+            "evidence": tuple(entry.get("evidence", ())),
         }
         try:
             found.append(Written(**{**entry, **lists}))
@@ -227,7 +228,7 @@ def public(bundle: Bundle) -> Bundle:
     questions = tuple(
         replace(question, cases=tuple(case for case in question.cases if not case.hidden)) for question in bundle.questions
     )
-    written = tuple(replace(each, rubric=(), misconceptions=()) for each in bundle.written)
+    written = tuple(replace(each, rubric=(), misconceptions=(), evidence=()) for each in bundle.written)
     return bundles.decode(*bundles.encode(replace(bundle, public=True, questions=questions, written=written)))
 
 

@@ -27,7 +27,9 @@ from .bake import Assignment, AssignmentError, public
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 TELLING = 16  # characters; a shorter statement may well be anybody's
 # The engine's modules that stand alone: the student's checker is these, as they are.
-CHECKS = ("question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "checker", "display", "grader")
+CHECKS = (
+    "question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker", "display", "grader",
+)  # fmt: skip
 CHECKS_INIT = '"""The checks of this assignment: run `python -m checks`."""\n'
 CHECKS_MAIN = '''"""Run the checks: python -m checks [question ...] [--watch]."""
 

@@ -5,17 +5,20 @@ Imports jinja2, whose autoescaping is on: a record carries text that students wr
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from ..checks.feedback import WORDS, telling_cases
+from ..checks.sketch import pictures
 
 Record = Mapping[str, Any]
 
@@ -23,15 +26,23 @@ Record = Mapping[str, Any]
 def grades_csv(records: Sequence[Record], questions: Sequence[str]) -> str:
     """``submission,status,total,possible`` and a column a question, one row a submission, in the order of names.
 
-    Where rules such as a late penalty hold, ``raw,penalty,why`` say what became of the points.
+    Where rules such as a late penalty hold, ``raw,penalty,why`` say what became of the points. Answers that people graded
+    have columns of their own at the end; the total is without them.
     """
+    numbers = {answer["number"]: answer["name"] for record in records for answer in record.get("written", ())}
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     ruled = bool(records) and "policy" in records[0]
     rules = ["raw", "penalty", "why"] if ruled else []
-    writer.writerow(["submission", "status", "total", "possible", *rules, *questions])
-    writer.writerows(_row(record, questions, ruled) for record in by_name(records))
+    by_hand = [name for _, name in sorted(numbers.items())]
+    writer.writerow(["submission", "status", "total", "possible", *rules, *questions, *by_hand])
+    writer.writerows([*_row(record, questions, ruled), *_by_hand(record, numbers)] for record in by_name(records))
     return buffer.getvalue()
+
+
+def _by_hand(record: Record, numbers: Iterable[str]) -> list[str]:
+    earned = {answer["number"]: f"{answer['earned']:g}" for answer in record.get("written", ())}
+    return [earned.get(number, "") for number in sorted(numbers)]
 
 
 def by_name(records: Sequence[Record]) -> Iterator[Record]:
@@ -65,7 +76,7 @@ def feedback_page(record: Record, *, title: str, parts: Mapping[str, str], hidde
 
     hidden_hints: tell what the hidden cases hint at, which is for after the deadline.
     """
-    return _ENVIRONMENT.get_template("feedback.html").render(
+    return ENVIRONMENT.get_template("feedback.html").render(
         record=record,
         title=title,
         parts=[
@@ -85,23 +96,29 @@ def _hints_of_hidden(question: Mapping[str, Any]) -> list[str]:
     return [hint for hint in found[True] if hint not in found[False]]
 
 
+def csp_hash(script: str) -> str:
+    """What a page's content security policy calls a script that it lets run; no other one may."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
 def _share(earned: float, possible: float) -> str:
     """How a score looks: full, part or none."""
     return "full" if earned >= possible else ("part" if earned > 0 else "none")
 
 
-_ENVIRONMENT = jinja2.Environment(
+ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters["points"] = lambda value: f"{value:g}"
-_ENVIRONMENT.filters["word"] = lambda verdict: WORDS[verdict]
-_ENVIRONMENT.globals["share"] = _share
-_ENVIRONMENT.globals["telling_cases"] = telling_cases
-_ENVIRONMENT.globals["hints_of_hidden"] = _hints_of_hidden
+ENVIRONMENT.filters["points"] = lambda value: f"{value:g}"
+ENVIRONMENT.filters["word"] = lambda verdict: WORDS[verdict]
+ENVIRONMENT.filters["pictures"] = pictures
+ENVIRONMENT.globals["share"] = _share
+ENVIRONMENT.globals["telling_cases"] = telling_cases
+ENVIRONMENT.globals["hints_of_hidden"] = _hints_of_hidden
 
 
 def summary(records: Sequence[Record]) -> dict[str, Any]:
@@ -126,55 +143,49 @@ def summary(records: Sequence[Record]) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- what a class gets wrong
 
+Made = Mapping[tuple[str, str], str]  # (question, mistake) -> hint
+Unnamed = Mapping[tuple[str, str, str, str], str]  # (question, value, case, fingerprint) -> finding
 
-def frequent_mistakes(records: Sequence[Record]) -> list[dict[str, Any]]:
+
+def frequent_mistakes(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Known mistakes by the number of submissions that make them, the most frequent first.
 
-    Each with question, mistake, hint, count, and an example: the first submission by name.
+    Each with question, mistake, hint, count, an example, the first submission by name, and names, all of them.
     """
+    return rank_mistakes((str(record["submission"]), made_mistakes(record)) for record in records)
+
+
+def made_mistakes(record: Record) -> dict[tuple[str, str], str]:
+    """The known mistakes of one submission: (question, mistake) -> hint."""
+    return {
+        (question["name"], value["mistake"]): value["hint"] for question, value in _wrong_values(record) if value["mistake"]
+    }
+
+
+def rank_mistakes(made: Iterable[tuple[str, Made]]) -> list[dict[str, Any]]:
+    """The same as `frequent_mistakes`, from what `made_mistakes` gives for each submission."""
     found: dict[tuple[str, str], tuple[str, set[str]]] = {}
-    for record in records:
-        for question, value in _wrong_values(record):
-            if value["mistake"]:
-                entry = found.setdefault((question["name"], value["mistake"]), (value["hint"], set()))
-                entry[1].add(str(record["submission"]))
+    for name, mistakes in made:
+        for key, hint in mistakes.items():
+            found.setdefault(key, (hint, set()))[1].add(name)
     rows = [
-        {"question": question, "mistake": mistake, "hint": hint, "count": len(names), "example": min(names)}
+        {"question": question, "mistake": mistake, "hint": hint, **_people(names)}
         for (question, mistake), (hint, names) in found.items()
     ]
     return sorted(rows, key=lambda row: (-row["count"], row["question"], row["mistake"]))
 
 
-def unexplained(records: Sequence[Record], least: int = 2) -> list[dict[str, Any]]:
+def unexplained(records: Iterable[Record], least: int = 2) -> list[dict[str, Any]]:
     """Wrong answers that no known mistake explains and that several submissions share, the most frequent first.
 
     Two answers are the same if they agree to six digits on the first plain case where they are wrong. Each row has
-    question, values (which are wrong in that way), case, count, finding, and an example: the first by name.
+    question, values (which are wrong in that way), case, count, finding, an example, the first by name, and names.
     least: how many submissions make a cluster.
     """
-    clusters: dict[tuple[str, str, str, str], tuple[str, set[str]]] = {}
-    for record in records:
-        for key, finding in _unnamed(record).items():
-            clusters.setdefault(key, (finding, set()))[1].add(str(record["submission"]))
-    together: dict[tuple[str, str, frozenset[str]], tuple[str, list[str]]] = {}
-    for (question, leaf, case, _), (finding, names) in clusters.items():
-        if len(names) >= least:
-            together.setdefault((question, case, frozenset(names)), (finding, []))[1].append(leaf)
-    rows = [
-        {"question": question, "values": leaves, "case": case, "count": len(names), "finding": finding,
-         "example": min(names)}
-        for (question, case, names), (finding, leaves) in together.items()
-    ]  # fmt: skip
-    return sorted(rows, key=lambda row: (-row["count"], row["question"], row["values"]))
+    return cluster(((str(record["submission"]), unnamed(record)) for record in records), least)
 
 
-def _wrong_values(record: Record) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    for question in record["questions"]:
-        for case in question["cases"]:
-            yield from ((question, value) for value in case["values"] if not value["right"])
-
-
-def _unnamed(record: Record) -> dict[tuple[str, str, str, str], str]:
+def unnamed(record: Record) -> dict[tuple[str, str, str, str], str]:
     """(question, value, case, fingerprint) -> finding, for each value that is wrong and never named."""
     named = {(question["name"], value["name"]) for question, value in _wrong_values(record) if value["mistake"]}
     found: dict[tuple[str, str], tuple[str, str, str]] = {}
@@ -186,3 +197,30 @@ def _unnamed(record: Record) -> dict[tuple[str, str, str, str], str]:
                     finding = value["findings"][0] if value["findings"] else ""
                     found.setdefault(name, (case["name"], value["fingerprint"], finding))
     return {(*name, case, mark): finding for name, (case, mark, finding) in found.items()}
+
+
+def cluster(found: Iterable[tuple[str, Unnamed]], least: int = 2) -> list[dict[str, Any]]:
+    """The same as `unexplained`, from what `unnamed` gives for each submission."""
+    clusters: dict[tuple[str, str, str, str], tuple[str, set[str]]] = {}
+    for name, values in found:
+        for key, finding in values.items():
+            clusters.setdefault(key, (finding, set()))[1].add(name)
+    together: dict[tuple[str, str, frozenset[str]], tuple[str, list[str]]] = {}
+    for (question, leaf, case, _), (finding, names) in clusters.items():
+        if len(names) >= least:
+            together.setdefault((question, case, frozenset(names)), (finding, []))[1].append(leaf)
+    rows = [
+        {"question": question, "values": leaves, "case": case, "finding": finding, **_people(names)}
+        for (question, case, names), (finding, leaves) in together.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["count"], row["question"], row["values"]))
+
+
+def _people(names: Collection[str]) -> dict[str, Any]:
+    return {"count": len(names), "example": min(names), "names": sorted(names)}
+
+
+def _wrong_values(record: Record) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for question in record["questions"]:
+        for case in question["cases"]:
+            yield from ((question, value) for value in case["values"] if not value["right"])

@@ -700,7 +700,8 @@ for family, name, lines in (
     ("resources", "recurse in a destructor", "sys.setrecursionlimit(1 << 30)\n    class R:\n"
      "        def __del__(self): R().x = [R()]\n    R()\n    get('os')._exit(0)"),
     ("resources", "free what is in use", "get('ctypes').memset(id(None), 0, 64)\n    [None] * 99"),
-    ("resources", "stop its own clock", "s = get('signal'); s.setitimer(s.ITIMER_REAL, 0.001)\n    import time; time.sleep(0.2)"),
+    ("resources", "stop its own clock", "s = get('signal'); s.setitimer(s.ITIMER_REAL, 0.001)\n"
+     "    import time; time.sleep(0.2)"),
 ):  # fmt: skip
-    attack(family, name, "process", "no result", f"def cheat(name, args):\n    {lines}\n    return fit(name, zeros(name, args))\n",
-           "recursion")  # fmt: skip
+    attack(family, name, "process", "no result",
+           f"def cheat(name, args):\n    {lines}\n    return fit(name, zeros(name, args))\n", "recursion")  # fmt: skip
