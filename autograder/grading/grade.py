@@ -22,11 +22,13 @@ from typing import Any
 from ..authoring.bake import load_properties
 from ..checks.bundle import BakedQuestion, Bundle, read
 from ..checks.judge import Property, QuestionRun
+from ..checks.question import parse_call
 from ..checks.runner import ProcessRunner, Runner, clean
 from ..isolation import lockdown
 from ..isolation.sandbox import SandboxError, SandboxRunner, die_with_parent
 from .intake import Submission, list_submissions, read_submission
 from .journal import Journal
+from .notebook_cells import with_cells
 
 OUTPUT_SHOWN = 4000  # characters of what a submission printed that its record keeps
 
@@ -52,6 +54,7 @@ def judge_submission(
 ) -> dict[str, Any]:
     """The record of one submission: plain data that depends on the submission and the bundle alone."""
     questions: list[dict[str, Any]] = []
+    submission = with_cells(submission, asked_functions(bundle), bundle.package)
     if submission.problem:
         questions = [_not_judged(question, "missing") for question in bundle.questions]
     else:
@@ -72,6 +75,17 @@ def judge_submission(
         "possible": bundle.possible,
         "questions": questions,
     }
+
+
+def asked_functions(bundle: Bundle) -> dict[str, list[str]]:
+    """The functions and classes that questions ask for, by module."""
+    asked: dict[str, list[str]] = {}
+    for question in bundle.questions:
+        calls = [parse_call(text) for text in question.calls]
+        made = {target for call in calls for target in call.targets}
+        names = [call.function for call in calls if call.function.partition(".")[0] not in made]
+        asked.setdefault(question.module, []).extend(dict.fromkeys(names))
+    return {module: list(dict.fromkeys(names)) for module, names in asked.items()}
 
 
 def _judge_all(bundle: Bundle, runner: Runner, properties: Mapping[str, Property]) -> list[dict[str, Any]]:

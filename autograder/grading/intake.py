@@ -62,6 +62,8 @@ PROBLEMS = {
     "unreadable": "{} cannot be read ({}); make it readable and hand it in again",
 }
 
+LACKING = ("no-package", "no-module", "outside-package")  # problems of a submission that its notebook may make up for
+
 
 class IntakeError(Exception):
     """The folder of submissions itself cannot be used; the message says what, and what to do."""
@@ -77,7 +79,10 @@ class _ProblemError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """What one student handed in. With a `problem`, `sources` is empty and `notebook` is None."""
+    """What one student handed in. With a `problem`, `sources` is empty.
+
+    Where the package alone is LACKING, the notebook is there: it may define the functions. Else it is None as well.
+    """
 
     name: str
     path: Path
@@ -86,6 +91,7 @@ class Submission:
     notes: tuple[str, ...]
     problem: str  # "" when readable
     content: str  # sha256 in hex: equal for a folder and its zip, whatever the order and the dates
+    problem_kind: str = ""  # a key of PROBLEMS
 
 
 @dataclass(frozen=True)
@@ -202,14 +208,19 @@ def read_submission(
     book, kind, problem = None, "", ""
     try:
         with _opened(path, package) as entries:
-            base = _find_package(entries, package, notes)
-            sources = _read_modules(entries, base, notes)
+            try:
+                base = _find_package(entries, package, notes)
+                sources = _read_modules(entries, base, notes)
+            except _ProblemError as error:
+                if error.kind in LACKING:
+                    book = _only_notebook(entries, notebook, notes)
+                raise
             book = _read_notebook(entries, base[:-1], notebook, notes)
     except _ProblemError as error:
         kind, problem = error.kind, str(error)
     if len(notes) > MAX_NOTES:
         notes[MAX_NOTES:] = [f"and {len(notes) - MAX_NOTES} more remarks of this sort"]
-    return Submission(name, path, sources, book, tuple(notes), problem, _content(sources, book, kind))
+    return Submission(name, path, sources, book, tuple(notes), problem, _content(sources, book, kind), kind)
 
 
 def _content(sources: Mapping[str, bytes], notebook: bytes | None, problem_kind: str) -> str:
@@ -334,6 +345,15 @@ def _read_notebook(entries: list[_Entry], beside: tuple[str, ...], name: str, no
     except _ProblemError as problem:
         notes.append(f"the notebook is not used: {problem}")
         return None
+
+
+def _only_notebook(entries: list[_Entry], name: str, notes: list[str]) -> bytes | None:
+    """The notebook of a submission without a package: at the root, or else in the only folder that has one."""
+    folders = sorted({entry.parts[:-1] for entry in entries if entry.parts[-1].lower().endswith(".ipynb")}, key=len)
+    beside = [folder for folder in folders if len(folder) <= 1]
+    if not beside or (beside[0] and len(beside) > 1):
+        return None
+    return _read_notebook(entries, beside[0], name, notes)
 
 
 # Folders
