@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,11 @@ def read_metadata(data: bytes) -> Submitted:
     except (ValueError, RecursionError):
         return Submitted()
     found = found if isinstance(found, dict) else {}
-    assignment = found.get("assignment") if isinstance(found.get("assignment"), dict) else {}
+    assignment = found.get("assignment")
+    assignment = assignment if isinstance(assignment, dict) else {}
+    earlier = found.get("previous_submissions")
     before = []
-    for item in found.get("previous_submissions") or ():
+    for item in earlier if isinstance(earlier, list) else ():
         at = _time(item.get("submission_time")) if isinstance(item, dict) else None
         if at is not None and not item.get("autograder_error"):
             before.append((at, _number(item.get("score"))))
@@ -97,7 +99,7 @@ def read_metadata(data: bytes) -> Submitted:
 def _time(text: Any) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
-        return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
     except (TypeError, ValueError):
         return None
 
@@ -132,8 +134,7 @@ def pessimistic() -> dict[str, Any]:
     """What stands until there is more to say: no points, and whose fault that is not."""
     text = ("The autograder did not finish. That is not your fault, and these are not your points: "
             "tell the course staff, who can run it again.")  # fmt: skip
-    return {"score": 0.0, "output": text, "output_format": "text", "visibility": "visible", "stdout_visibility": "hidden",
-            "tests": [{"name": "The autograder finished", "status": "failed", "output": text, "visibility": "visible"}]}  # fmt: skip
+    return _one_message(0.0, "The autograder finished", text)
 
 
 def refused(submitted: Submitted, settings: Settings, then: datetime) -> dict[str, Any]:
@@ -141,9 +142,13 @@ def refused(submitted: Submitted, settings: Settings, then: datetime) -> dict[st
     scores = [score for _, score in submitted.before if score is not None]
     score = scores[-1] if scores else 0.0
     text = (f"Not graded: {settings.submissions} submissions in {settings.hours:g} hours are graded, and those are used up. "
-            f"The points of your last graded submission stand. The next one is graded from {then:%Y-%m-%d %H:%M %Z} on.")  # fmt: skip
+            f"The points of your last graded one stand. The next one is graded from {then:%Y-%m-%d %H:%M %Z} on.")  # fmt: skip
+    return _one_message(score, "Graded", text)
+
+
+def _one_message(score: float, name: str, text: str) -> dict[str, Any]:
     return {"score": score, "output": text, "output_format": "text", "stdout_visibility": "hidden",
-            "tests": [{"name": "Graded", "status": "failed", "output": text, "visibility": "visible"}]}  # fmt: skip
+            "tests": [{"name": name, "status": "failed", "output": text, "visibility": "visible"}]}  # fmt: skip
 
 
 def results(record: Record, settings: Settings) -> dict[str, Any]:
@@ -154,9 +159,9 @@ def results(record: Record, settings: Settings) -> dict[str, Any]:
     tests: list[dict[str, Any]] = []
     for question in record["questions"]:
         tests += _question_tests(question, settings)
-    for number, answer in enumerate(record.get("answers", ()), 1):
-        tests.append({"name": f"Written answer {number}, as it will be read", "output": answer, "output_format": "text",
-                      "visibility": "visible"})  # fmt: skip
+    for number, answer in sorted(record.get("answers", {}).items()):
+        tests.append({"name": f"{number}: your written answer, which people will grade", "number": number,
+                      "output": answer or "(empty)", "output_format": "text", "visibility": "visible"})  # fmt: skip
     found: dict[str, Any] = {
         "score": record["total"], "output": "\n".join(lines), "output_format": "text", "test_output_format": "md",
         "test_name_format": "text", "stdout_visibility": "hidden", "tests": tests,

@@ -24,8 +24,8 @@ from otter.test_files.exception_test import ExceptionTestFile
 from . import gradescope
 from .checks.bundle import write_file
 from .checks.feedback import WORDS, explain
-from .grading.single import engine_in, failed, judged
 from .gradescope import fenced
+from .grading.single import engine_in, failed, judged
 
 ENGINE = "memory_engine"  # the folder below files/ in the autograder zip that holds the judge and the bundle
 NO_NOTEBOOK = "no_notebook.py"  # what otter takes for the submission where there is no notebook
@@ -35,7 +35,7 @@ Record = Mapping[str, Any]
 _prepared: dict[Path, Record] = {}  # submission folder -> record, of what `main` has judged before otter began
 
 
-class Plugin(AbstractOtterPlugin):
+class Plugin(AbstractOtterPlugin):  # type: ignore[misc]
     """Judges in `before_grading`, says so in `before_execution`, sets the points in `after_grading`."""
 
     record: Record
@@ -119,8 +119,14 @@ def verdict_notebook(record: Record) -> Any:
     import nbformat
 
     verdict = {q["name"]: {"public": _public_right(q), "all": q["verdict"] == "passed"} for q in record["questions"]}
-    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": f"VERDICT = {verdict!r}"}
-    return nbformat.reads(_notebook([cell]).decode(), as_version=4)
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+        "source": f"VERDICT = {verdict!r}",
+    }
+    return nbformat.from_dict(json.loads(_notebook([cell])))  # type: ignore[no-untyped-call]
 
 
 def _public_right(question: Record) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 from .bake import AssignmentError
 
 TELLING = 16  # characters; a shorter statement or line may well be anybody's
-NAME = 8  # characters of a name that only the solution would have; shorter ones are everyday words
+NAME = 5  # characters of a name that only the solution would have, if it has a _ too; others are everyday words
 ALLOWED = (".py", ".md", ".txt", ".npz", ".ipynb", ".toml", ".svg", ".png", ".html", ".css", ".js")
 PRINTABLE = re.compile(rb"[\t\n\x20-\x7e]{6,}")
 BASE64 = re.compile(rb"[A-Za-z0-9+/=]{64,}")
@@ -44,7 +44,7 @@ def secrets(solution: Mapping[str, str], public: Mapping[str, str]) -> Secrets:
     said = "\n".join(stubs)
     words = set(re.findall(r"\w+", said))
     numbers = set(re.findall(r"[\w.]+", said))
-    names = {name for text in full for name in _names(text) if len(name) >= NAME and "_" in name.strip("_")}
+    names = {name for text in full for name in _names(text) if len(name) >= NAME and "_" in name}
     constants = {value for text in full for value in _constants(text)}
     return Secrets(
         _all(statements, full) - _all(statements, stubs),
@@ -126,8 +126,8 @@ def refuse_odd_file(name: str, data: bytes) -> None:
         for number, cell in enumerate(json.loads(data)["cells"], 1):
             if cell.get("outputs") or cell.get("execution_count") is not None:
                 raise AssignmentError(f"{name}: cell {number} has outputs or a count; clear them")
-            if cell.get("attachments"):
-                raise AssignmentError(f"{name}: cell {number} has attachments; keep pictures as files")
+            if set(cell.get("metadata", {})) - {"autograder", "tags"}:
+                raise AssignmentError(f"{name}: cell {number} has metadata that is not ours; clear it")
 
 
 def texts(name: str, data: bytes, depth: int = 3) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,9 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 environment="${AUTOGRADER_ENVIRONMENT:-/opt/autograder}"
 export DEBIAN_FRONTEND=noninteractive
-good() { command -v "$1" >/dev/null && "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+good() {
+    command -v "$1" >/dev/null && "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
 find_python() {
     for python in python3 python3.13 python3.12 python3.11; do if good "$python"; then return; fi; done
     return 1

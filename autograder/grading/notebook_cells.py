@@ -277,22 +277,23 @@ def _closure(wanted: Sequence[str], defined: Sequence[Definition], there: frozen
 
 # ---------------------------------------------------------------- written answers
 
-QUESTION_BEGIN, QUESTION_END = "<!-- BEGIN QUESTION -->", "<!-- END QUESTION -->"
+ANSWER = re.compile(r"^#{1,6}[ \t]*Answer[ \t]+([A-Z]\d+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 
-def written_answers(cells: Sequence[Cell]) -> list[str]:
-    """The text between each pair of otter's question marks: the question, and the answer that is read by people."""
-    answers: list[str] = []
-    inside = False
+def written_answers(cells: Sequence[Cell]) -> dict[str, str]:
+    """What stands below each heading `Answer G5`, by number, up to the next heading or code cell: for people to read.
+
+    The heading is looked for, not the cell's metadata, which editors drop; of several with a number, the last counts.
+    """
+    answers: dict[str, str] = {}
+    number = ""
     for cell in cells:
-        if cell.kind != "markdown":
-            continue
-        if QUESTION_BEGIN in cell.text:
-            inside = True
-            answers.append("")
-        if inside:
-            text = cell.text.replace(QUESTION_BEGIN, "").replace(QUESTION_END, "").strip()
-            answers[-1] = f"{answers[-1]}\n\n{text}".strip()
-        if QUESTION_END in cell.text:
-            inside = False
-    return [answer for answer in answers if answer]
+        found = ANSWER.search(cell.text) if cell.kind == "markdown" else None
+        if found:
+            number = found[1].upper()
+            answers[number] = cell.text[found.end() :].strip()
+        elif number and cell.kind == "markdown" and not cell.text.lstrip().startswith(("#", "---")):
+            answers[number] = f"{answers[number]}\n\n{cell.text.strip()}".strip()
+        else:
+            number = ""
+    return answers

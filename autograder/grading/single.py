@@ -70,7 +70,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def failed(name: str, problem: str) -> dict[str, Any]:
     """A record that says that the grader failed: for the staff, never full points and never a silent zero."""
     return {"submission": name, "content": "", "status": "grader_error", "problem": problem, "notes": [], "printed": "",
-            "total": 0.0, "possible": 0.0, "questions": [], "peaks": {}, "cells": [], "answers": []}  # fmt: skip
+            "total": 0.0, "possible": 0.0, "questions": [], "peaks": {}, "cells": [], "answers": {}}  # fmt: skip
 
 
 # ---------------------------------------------------------------- the judge's process
@@ -95,7 +95,8 @@ def grade_one(name: str, path: Path, bundle_file: Path, assignment: Path) -> dic
     """The record of one submission with what front ends of one submission show besides.
 
     isolation, bundle: as in the records of many. peaks: question -> bytes of memory of its largest measured case. cells:
-    the notebook's, kind and text. answers: the texts of the written questions. Raises what a broken engine raises; nothing for what a submission does.
+    the notebook's, kind and text. answers: those of the written questions, by number. Raises what a broken engine raises,
+    and nothing for what a submission does.
     """
     from ..authoring.bake import load_properties
     from ..checks.bundle import read
@@ -125,7 +126,8 @@ def _notebook_parts(notebook: bytes | None) -> dict[str, Any]:
         cells = read_cells(notebook) if notebook is not None else []
     except NotebookError:
         cells = []
-    answers = [clean(answer, ANSWER_SHOWN) for answer in written_answers(cells)[:ANSWERS]]
+    found = list(written_answers(cells).items())[:ANSWERS]
+    answers = {number: clean(answer, ANSWER_SHOWN) for number, answer in found}
     return {"cells": [[cell.kind, cell.text] for cell in cells], "answers": answers}
 
 
