@@ -119,13 +119,8 @@ def verdict_notebook(record: Record) -> Any:
     import nbformat
 
     verdict = {q["name"]: {"public": _public_right(q), "all": q["verdict"] == "passed"} for q in record["questions"]}
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-        "source": f"VERDICT = {verdict!r}",
-    }
+    source = f"VERDICT = {verdict!r}"
+    cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
     return nbformat.from_dict(json.loads(_notebook([cell])))  # type: ignore[no-untyped-call]
 
 

@@ -17,7 +17,7 @@ from .intake import LACKING, Submission, visible
 
 MAX_PARTS = 400_000  # brackets and commas: what makes Python objects of a file; an honest notebook has some thousand
 MAX_CELLS = 5000
-MAX_SOURCE = 2**18  # characters of code that are parsed, of all cells together or of a module
+MAX_SOURCE = 2**17  # characters of code that are parsed, of all cells together or of a module
 Asked = Mapping[str, Collection[str]]  # module -> the functions and classes that questions ask for
 
 # Cells that begin with these are Python all the same; of all other %% cells the contents are something else.
@@ -131,20 +131,29 @@ def definitions(cells: Sequence[Cell]) -> list[Definition]:
 
 def _definitions(cell: int, node: ast.stmt) -> Iterator[Definition]:
     """What one statement defines. Its text is as Python writes it: a statement may share its lines with others."""
+    names = _defined_names(node)
+    if not names:
+        return
     try:
         source = ast.unparse(node)
     except (RecursionError, ValueError):
         return
-    uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    function = isinstance(node, ast.FunctionDef | ast.ClassDef)
+    loads = (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    uses = frozenset(loads if function else ())
+    for name in names:
+        yield Definition(cell, name, source, uses, is_stub(node), function)
+
+
+def _defined_names(node: ast.stmt) -> list[str]:
+    """The names that a function, a class, an import or an assignment of a constant binds; none for anything else."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        yield Definition(cell, node.name, source, uses, is_stub(node), True)
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        for alias in node.names:
-            yield Definition(cell, alias.asname or alias.name.partition(".")[0], source, frozenset(), False, False)
-    elif isinstance(node, ast.Assign) and _is_constant(node.value):
-        for target in node.targets:
-            if isinstance(target, ast.Name):
-                yield Definition(cell, target.id, source, frozenset(), False, False)
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.Assign) and _is_constant(node.value):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return []
 
 
 def _is_constant(node: ast.expr) -> bool:
