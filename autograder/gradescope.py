@@ -19,6 +19,7 @@ from typing import Any
 
 from .checks.bundle import write_file
 from .checks.feedback import WORDS, telling_cases
+from .grading.policy import Policy, apply, read_policy
 from .grading.single import engine_in, judged
 
 VISIBILITY = ("visible", "after_due_date", "after_published", "hidden")
@@ -127,6 +128,33 @@ def next_allowed(submitted: Submitted, settings: Settings) -> datetime | None:
     return recent[-settings.submissions] + window if len(recent) >= settings.submissions else None
 
 
+def rules_of(tables: Mapping[str, Any], submitted: Submitted) -> Policy:
+    """The course's rules on lateness and points. What Gradescope says is due, with a student's extension, goes first.
+
+    tables: [late] and [points] of assignment.toml, with the due time as text, as `plain_rules` makes them. Raises
+    PolicyError.
+    """
+    late = dict(tables.get("late", {}))
+    due = submitted.due or (_time(late["due"]) if "due" in late else None)
+    if due is None:
+        late = {}  # nothing is ever late
+    else:
+        late["due"] = due
+    return read_policy({"late": late, "points": tables.get("points", {})}, Path("settings.json"))
+
+
+def plain_rules(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """[late] and [points] as JSON can hold them: the due time with its offset, so that no table of time zones is needed.
+
+    Raises PolicyError for rules that cannot be used.
+    """
+    checked = read_policy(tables, Path("assignment.toml"))
+    late = {key: value for key, value in tables.get("late", {}).items() if key not in ("due", "timezone")}
+    if checked.late.due is not None:
+        late["due"] = checked.late.due.isoformat()
+    return {"late": late, "points": dict(tables.get("points", {}))}
+
+
 # ---------------------------------------------------------------- results
 
 
@@ -155,7 +183,9 @@ def results(record: Record, settings: Settings) -> dict[str, Any]:
     """A record as Gradescope's results.json."""
     if record["status"] == "grader_error":
         return _grader_failed(record)
-    lines = [line for line in (record["problem"], *record["notes"]) if line]
+    applied = record.get("policy", {})
+    penalty = [f"{applied['raw']:g} points before these rules: {'; '.join(applied['why'])}."] if applied.get("why") else []
+    lines = [line for line in (record["problem"], *record["notes"], *penalty) if line]
     tests: list[dict[str, Any]] = []
     for question in record["questions"]:
         tests += _question_tests(question, settings)
@@ -265,7 +295,8 @@ def main(root: Path, engine: Path | None = None) -> int:
     path = root / "results" / "results.json"
     write_results(path, pessimistic())
     folder = engine or Path(__file__).resolve().parent.parent
-    settings = read_settings(json.loads((folder / "settings.json").read_bytes()), "settings.json")
+    found = json.loads((folder / "settings.json").read_bytes())
+    settings = read_settings(found["gradescope"], "settings.json")
     metadata = root / "submission_metadata.json"
     submitted = read_metadata(metadata.read_bytes() if metadata.is_file() else b"")
     then = next_allowed(submitted, settings)
@@ -273,6 +304,8 @@ def main(root: Path, engine: Path | None = None) -> int:
         write_results(path, refused(submitted, settings, then))
         return 0
     record = judged("submission", root / "submission", engine_in(folder), seconds=settings.seconds)
+    came = {"submitted_at": submitted.at.isoformat() if submitted.at else ""}
+    record = apply({**record, **came}, rules_of(found["rules"], submitted))
     write_results(path, results(record, settings))
     print(f"{record['status']}: {record['total']:g} of {record['possible']:g} points. {record['problem']}")
     return 0

@@ -52,7 +52,16 @@ def run(source: bytes) -> dict[str, Any]:
     return names
 
 
-CELL = "import math\n\ndef helper(x):\n    return math.floor(x)\n\nSCALE = 3\n\ndef rnn_step(x):\n    return SCALE * helper(x)\n"
+CELL = """import math
+
+def helper(x):
+    return math.floor(x)
+
+SCALE = 3
+
+def rnn_step(x):
+    return SCALE * helper(x)
+"""
 
 
 def test_a_function_in_a_cell_counts_where_the_module_has_a_stub(tmp_path: Path) -> None:

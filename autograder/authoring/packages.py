@@ -24,7 +24,7 @@ ENGINE = "memory_engine"  # as otter_plugin has it; that module cannot be import
 PARTS = (
     "__init__.py", "gradescope.py", "otter_plugin.py", "checks/*.py", "isolation/*.py", "authoring/__init__.py",
     "authoring/bake.py", "grading/__init__.py", "grading/grade.py", "grading/intake.py", "grading/journal.py",
-    "grading/notebook_cells.py", "grading/single.py",
+    "grading/notebook_cells.py", "grading/policy.py", "grading/single.py",
 )  # fmt: skip
 
 SETUP = """#!/usr/bin/env bash
@@ -119,15 +119,15 @@ def test_all(VERDICT):
 '''
 
 
-def engine_files(assignment: Path, bundle: bytes, settings: Settings) -> dict[str, bytes]:
-    """What a judge needs, by path below the engine's folder."""
+def engine_files(assignment: Path, bundle: bytes, settings: Settings, rules: Mapping[str, Any]) -> dict[str, bytes]:
+    """What a judge needs, by path below the engine's folder. rules: on lateness and points, as `plain_rules` makes them."""
     package = Path(__file__).resolve().parent.parent
     paths = sorted({path for pattern in PARTS for path in package.glob(pattern)})
     files = {f"autograder/{path.relative_to(package).as_posix()}": _source(path) for path in paths}
     properties = assignment / "properties.py"
     if properties.exists():
         files["assignment/properties.py"] = _source(properties)
-    return {**files, "bundle.npz": bundle, "settings.json": _json(asdict(settings))}
+    return {**files, "bundle.npz": bundle, "settings.json": _json({"gradescope": asdict(settings), "rules": rules})}
 
 
 def _source(path: Path) -> bytes:

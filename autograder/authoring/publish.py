@@ -16,7 +16,8 @@ from typing import Any
 
 from ..checks import bundle as bundles
 from ..checks.bundle import Bundle, write_file
-from ..gradescope import Settings, SettingsError, read_settings
+from ..gradescope import Settings, SettingsError, plain_rules, read_settings
+from ..grading.policy import PolicyError
 from . import notebook, packages, release
 from .bake import Assignment, AssignmentError
 from .gate import Hands
@@ -49,25 +50,29 @@ def hands(assignment: Assignment, baked: Bundle, template: Mapping[str, bytes]) 
     return Hands({**blank, **solution}, blank, baked, assignment.folder)
 
 
-def settings_of(assignment: Path) -> tuple[Settings, str]:
-    """The table [gradescope] of assignment.toml, and the index that torch is installed from. Raises AssignmentError."""
+def settings_of(assignment: Path) -> tuple[Settings, dict[str, Any], str]:
+    """From assignment.toml: [gradescope], the rules of [late] and [points], and the index that torch is installed from.
+
+    Raises AssignmentError.
+    """
     path = assignment / "assignment.toml"
-    table = dict(tomllib.loads(path.read_text(encoding="utf-8")).get("gradescope", {}))
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    table = dict(tables.get("gradescope", {}))
     index = table.pop("torch_index", "")
     try:
         if not isinstance(index, str) or any(mark in index for mark in "\"'$`\\ \n"):
             raise SettingsError(f"{path}: [gradescope]: torch_index = {index!r}; write an address, or leave it out")
-        return read_settings(table, f"{path}: [gradescope]"), index
-    except SettingsError as error:
+        return read_settings(table, f"{path}: [gradescope]"), plain_rules(tables), index
+    except (SettingsError, PolicyError) as error:
         raise AssignmentError(str(error)) from None
 
 
 def build(assignment: Assignment, baked: Bundle, template: Mapping[str, bytes]) -> Release:
     """The four zips and the manifest. Raises AssignmentError."""
-    settings, index = settings_of(assignment.folder)
+    settings, rules, index = settings_of(assignment.folder)
     constraints = assignment.folder.parent.parent / "constraints.txt"
     bundle = bundles.to_bytes(baked)
-    engine = packages.engine_files(assignment.folder, bundle, settings)
+    engine = packages.engine_files(assignment.folder, bundle, settings, rules)
     solution = release.solution_files(assignment)
     name = assignment.name
     zips = {
