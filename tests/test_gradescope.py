@@ -84,7 +84,7 @@ def test_the_leaderboard_and_the_notebook(made: publish.Release, tmp_path: Path,
     (board,) = found["leaderboard"]
     assert board["name"] == "Peak memory in MiB"
     assert board["order"] == "asc"
-    assert 0.1 < board["value"] < 2
+    assert 0.5 < board["value"] < 8, "the largest case has a budget of some megabytes"
     assert found["output"] == "not handed in: memnet/order.py; questions on it earn nothing"
     (answer,) = [test for test in found["tests"] if test.get("number") == "G5"]
     assert answer["output"] == "The first \ufffd<b>token</b>."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -166,6 +167,11 @@ def project(tmp_path: Path) -> Path:
     for path in (tmp_path / "reference" / "memnet").glob("*.py"):
         if path.stem not in ("rnn", "__init__"):
             path.unlink()
+    left = ("rnn_step", "rnn_forward", "output_head", "sequence_loss", "rnn_forward_masked")
+    book = tmp_path / "assignments" / "memory_in_networks" / "notebook.py"
+    cells = re.split(r"(?m)^(?=# %%)", book.read_text(encoding="utf-8"))
+    kept = [cell for cell in cells if not (match := re.search(r"\{question (\w+)\}", cell)) or match[1] in left]
+    book.write_text("".join(kept), encoding="utf-8")
     return tmp_path
 
 
