@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all prove release bench lint attack fuzz axe clean
+.PHONY: demo test test-all prove release bench lint attack otter fuzz axe clean
 
 demo: .venv
-	$(BIN)/autograder release
+	$(BIN)/autograder release --quick-gate
 	$(BIN)/python tests/submissions/assemble.py build/submissions
 	rm -rf build/results
 	$(BIN)/autograder grade build/submissions --out build/results
@@ -38,6 +38,10 @@ prove: .venv
 # Every attack, unprotected, protected, and with only the layer off that stops it: five minutes at the most.
 attack: .venv
 	ATTACKS=all $(BIN)/python -m pytest tests/attacks tests/test_lockdown.py tests/test_sandbox.py tests/test_doctor.py
+
+# Every sample submission by the real `otter run`, and what otter does before a plugin is asked: some ten minutes.
+otter: .venv
+	OTTER=all $(BIN)/python -m pytest tests/test_otter_plugin.py
 
 # A million inputs to what reads bytes of a submission. Needs the extra `fuzz`.
 fuzz: .venv

@@ -83,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "release":
             command.add_argument("--check", action="store_true", help="write nothing; list what is stale, exit 1 if any")
             command.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
+            command.add_argument("--quick-gate", action="store_true",
+                                 help="leave out the slow front ends, otter run and pytest")  # fmt: skip
         if name == "grade":
             command.add_argument("submissions", type=Path, help="what the LMS exported, folder or zip; or folders and zips")
             command.add_argument("--format", default="", metavar="NAME", help=f"{', '.join(FORMATS)}; default: recognised")
@@ -181,7 +183,7 @@ def _points(baked: Bundle) -> str:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from .authoring import release
+    from .authoring import gate, publish, release
 
     assignment = find_assignment(options.assignment)
     declared = load_assignment(assignment)
@@ -195,12 +197,20 @@ def _release(options: argparse.Namespace) -> int:
             OUT.print(line, markup=False)
         OUT.print(f"{template}: {f'{len(stale)} stale; run autograder release' if stale else 'up to date'}", markup=False)
         return 1 if stale else 0
+    made = publish.build(declared, baked, files)
+    publish.last_manifest(options.out)  # a damaged one is refused before anything is tried
+    tried = gate.try_all(publish.by_kind(made), publish.hands(declared, baked, files), full=not options.quick_gate)
     write_file(bundle_path(assignment), bundles.to_bytes(baked))
     release.write_template(template, files)
-    path = release.write_zip(files, options.out, declared)
+    changed = publish.write(made, options.out)
+    for line in (*tried.holds, *changed):
+        OUT.print(line, markup=False)
     OUT.print(f"{template}: {len(files)} files, {len(stale)} of them new or changed", markup=False)
-    OUT.print(f"{path}: {path.stat().st_size} bytes", markup=False)
-    return 0
+    for name, data in made.zips.items():
+        OUT.print(f"{options.out / name}: {len(data)} bytes", markup=False)
+    for line in tried.untried:
+        ERR.print(line, markup=False)
+    return 1 if tried.untried else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

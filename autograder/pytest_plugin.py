@@ -20,6 +20,7 @@ from .checks.judge import Outcome, Property, QuestionRun
 from .checks.runner import Runner
 from .grading import grade as grading
 from .grading.intake import read_submission, visible
+from .grading.notebook_cells import with_cells
 from .isolation.sandbox import SandboxRunner
 
 
@@ -107,7 +108,8 @@ class _GradingSession:
         path = Path(config.option.submission)
         if not path.exists():
             raise pytest.UsageError(f"{visible(str(path))}: there is no such submission")
-        self.submission = read_submission(visible(path.name), path, package=self.bundle.package)
+        found = read_submission(visible(path.name), path, package=self.bundle.package)
+        self.submission = with_cells(found, grading.asked_functions(self.bundle), self.bundle.package)
         if self.submission.problem:
             raise pytest.UsageError(f"{visible(str(path))}: {self.submission.problem}")
         self.runner: Runner = grading.make_runner(self.bundle, unsafe=config.option.unsafe)

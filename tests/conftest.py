@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autograder.authoring import release
+from autograder.authoring import publish, release
 from autograder.authoring.bake import Assignment, bake, load_assignment
 from autograder.checks import bundle as bundles
 from autograder.checks.bundle import Bundle
@@ -21,17 +21,20 @@ ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = ROOT / "assignments" / "memory_in_networks"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ALL_ATTACKS = os.environ.get("ATTACKS") == "all"
+ALL_OTTER = os.environ.get("OTTER") == "all"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "attack: in the full run of the attacks alone (make attack)")
+    config.addinivalue_line("markers", "otter: in the full run of otter alone (make otter)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not ALL_ATTACKS:
-        left_out = [item for item in items if item.get_closest_marker("attack")]
-        items[:] = [item for item in items if not item.get_closest_marker("attack")]
-        config.hook.pytest_deselected(items=left_out)
+    for wanted, marker in ((ALL_ATTACKS, "attack"), (ALL_OTTER, "otter")):
+        if not wanted:
+            left_out = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
+            config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +70,12 @@ def solution() -> dict[str, bytes]:
 def blank(template: Mapping[str, bytes]) -> dict[str, bytes]:
     """The stubs."""
     return {Path(name).stem: data for name, data in template.items() if name.startswith("memnet/")}
+
+
+@pytest.fixture(scope="session")
+def made(assignment: Assignment, baked: Bundle, template: Mapping[str, bytes]) -> publish.Release:
+    """A release as it would be given out."""
+    return publish.build(assignment, baked, template)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.authoring import release
+from autograder.authoring import packages
 from autograder.authoring.bake import Assignment
 
 Words = tuple[str, ...]
@@ -22,7 +22,9 @@ Words = tuple[str, ...]
 
 @pytest.fixture(scope="module")
 def zipped(template: Mapping[str, bytes], assignment: Assignment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return release.write_zip(template, tmp_path_factory.mktemp("dist"), assignment)
+    path = tmp_path_factory.mktemp("dist") / "student.zip"
+    path.write_bytes(packages.student_zip(template, assignment.name))
+    return path
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ and no line of the solution is in a student's file.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,10 @@ from ..checks.compare import scaled_error
 from ..checks.judge import judge_question
 from ..checks.question import Question, parse_call
 from ..checks.runner import ProcessRunner
-from . import notebook
+from . import leaks, notebook
 from .bake import Assignment, AssignmentError, public
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
-TELLING = 16  # characters; a shorter statement may well be anybody's
 # The engine's modules that stand alone: the student's checker is these, as they are.
 CHECKS = (
     "question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker", "display", "grader",
@@ -187,7 +186,8 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
     result = {name: text.encode() for name, text in files.items()}
     result[notebook.file_name(assignment)] = notebook.student_notebook(assignment)
     result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
-    refuse_leaks(splits, result)
+    stubs = {name: split.stub for name, split in splits.items()}
+    leaks.refuse_leaks(leaks.secrets({name: split.full for name, split in splits.items()}, stubs), result)
     refuse_wrong_points(assignment, bundle, splits, result)
     return dict(sorted(result.items()))
 
@@ -249,30 +249,6 @@ def bundles_agree(one: Any, other: Any) -> bool:
 # ---------------------------------------------------------------- what must hold before anything is given out
 
 
-def refuse_leaks(splits: Mapping[str, Split], files: Mapping[str, bytes]) -> None:
-    """No statement of the solution in any student's file. Raises AssignmentError naming the first."""
-    secret = {s for split in splits.values() for s in set(statements(split.full)) - set(statements(split.stub))}
-    for name, data in files.items():
-        if name.endswith(".py"):
-            for statement in sorted(secret & set(statements(data.decode()))):
-                raise AssignmentError(f"{name}: holds the solution's {statement!r}; write it differently there")
-
-
-def statements(source: str) -> Iterator[str]:
-    """The statements of a source that say something, as Python itself would write them: no comments, no layout."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.For):
-            text = f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
-        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) or (
-            isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
-        ):
-            text = ast.unparse(node)
-        else:
-            continue
-        if len(text) >= TELLING:
-            yield text
-
-
 def refuse_wrong_points(
     assignment: Assignment, bundle: Bundle, splits: Mapping[str, Split], files: Mapping[str, bytes]
 ) -> None:
@@ -328,8 +304,7 @@ def write_template(template: Path, files: Mapping[str, bytes]) -> None:
         (template / name).unlink()
 
 
-def write_zip(files: Mapping[str, bytes], folder: Path, assignment: Assignment) -> Path:
-    """The student's zip, the same bytes on every build."""
-    path = folder / f"{assignment.name}-student.zip"
-    write_file(path, bundles.stored_zip({f"{assignment.name}/{name}": data for name, data in files.items()}))
-    return path
+def solution_files(assignment: Assignment) -> dict[str, bytes]:
+    """The solution's modules in full, by name, without the marks."""
+    root = assignment.folder.parent.parent
+    return {name: split.full.encode() for name, split in _splits(root / "reference" / assignment.package, root).items()}

@@ -32,11 +32,13 @@ from ..authoring.bake import load_properties
 from ..checks import bundle as bundles
 from ..checks.bundle import BakedQuestion, Bundle, read
 from ..checks.judge import Property, QuestionRun
+from ..checks.question import parse_call
 from ..checks.runner import ProcessRunner, Runner, clean
 from ..isolation import lockdown
 from ..isolation.sandbox import ENVIRONMENT, SandboxError, SandboxRunner, die_with_parent
 from .intake import Entry, Submission, read_entry
 from .journal import Journal
+from .notebook_cells import with_cells
 
 OUTPUT_SHOWN = 4000  # characters of what a submission printed that its record keeps
 
@@ -99,9 +101,9 @@ def _engine() -> str:
 
 
 def modules_digest(submission: Submission) -> str:
-    """A hash of the code that is run: all modules, since they import each other; the notebook where they lack."""
+    """A hash of the code that is run: all modules, since they import each other, and the notebook, which may fill them."""
     digest = hashlib.sha256()
-    notebook = {"": submission.notebook} if submission.notebook is not None and not submission.sources else {}
+    notebook = {"": submission.notebook} if submission.notebook is not None else {}
     for name, data in sorted({**submission.sources, **notebook}.items()):
         digest.update(f"{name}\n{len(data)}\n".encode() + data)
     return digest.hexdigest()
@@ -146,6 +148,7 @@ def judge_submission(
     kept: parts of an older record, by question, that are still what they would be; the others are judged.
     """
     printed = ""
+    submission = with_cells(submission, asked_functions(bundle), bundle.package)
     if submission.problem:
         questions = [_not_judged(question, "missing") for question in bundle.questions]
     else:
@@ -164,6 +167,17 @@ def judge_submission(
         "possible": bundle.possible,
         "questions": questions,
     }
+
+
+def asked_functions(bundle: Bundle) -> dict[str, list[str]]:
+    """The functions and classes that questions ask for, by module."""
+    asked: dict[str, list[str]] = {}
+    for question in bundle.questions:
+        calls = [parse_call(text) for text in question.calls]
+        made = {target for call in calls for target in call.targets}
+        names = [call.function for call in calls if call.function.partition(".")[0] not in made]
+        asked.setdefault(question.module, []).extend(dict.fromkeys(names))
+    return {module: list(dict.fromkeys(names)) for module, names in asked.items()}
 
 
 def _judge_questions(

@@ -74,7 +74,6 @@ PROBLEMS = {
     "unreadable": "{} cannot be read ({}); make it readable and hand it in again",
 }
 
-
 LACKING = ("no-package", "no-module", "outside-package")  # problems of a submission that its notebook may make up for
 
 

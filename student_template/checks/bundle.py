@@ -11,7 +11,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,14 +176,14 @@ def _npy(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def stored_zip(files: Mapping[str, bytes]) -> bytes:
-    """A zip whose bytes depend on nothing but its files: sorted names, one date, one mode, deflate level 9."""
+def stored_zip(files: Mapping[str, bytes], executable: Collection[str] = ()) -> bytes:
+    """A zip whose bytes depend on nothing but its files: sorted names, one date, fixed modes, deflate level 9."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):
             info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             info.create_system = 3  # Unix, whichever system builds it
-            info.external_attr = 0o100644 << 16
+            info.external_attr = (0o100755 if name in executable else 0o100644) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, files[name])
     return buffer.getvalue()

@@ -1,0 +1,184 @@
+"""Whether anything of the solution stands in what students are given. Staff only; imports the standard library and bake.
+
+Looked for are statements (as Python would write them, whatever the layout), whole lines, comments, telling names and
+constants; looked at are all files, in zips and `.npz` files inside them too, every text of a notebook, base64 included.
+What the stubs and students' own texts may say is said by the stubs: only what the solution alone has is secret.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import io
+import json
+import re
+import tokenize
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .bake import AssignmentError
+
+TELLING = 16  # characters; a shorter statement or line may well be anybody's
+NAME = 5  # characters of a name that only the solution would have, if it has a _ too; others are everyday words
+ALLOWED = (".py", ".md", ".txt", ".npz", ".ipynb", ".toml", ".svg", ".png", ".html", ".css", ".js")
+PRINTABLE = re.compile(rb"[\t\n\x20-\x7e]{6,}")
+BASE64 = re.compile(rb"[A-Za-z0-9+/=]{64,}")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What the solution has and the stubs do not: statements, lines without blanks, names, and constants as written."""
+
+    statements: frozenset[str]
+    lines: frozenset[str]
+    names: frozenset[str]
+    constants: frozenset[str]
+
+
+def secrets(solution: Mapping[str, str], public: Mapping[str, str]) -> Secrets:
+    """What must not be given out. solution: modules in full. public: their stubs, and texts that are students' anyway."""
+    full, stubs = list(solution.values()), list(public.values())
+    said = "\n".join(stubs)
+    words = set(re.findall(r"\w+", said))
+    numbers = set(re.findall(r"[\w.]+", said))
+    names = {name for text in full for name in _names(text) if len(name) >= NAME and "_" in name}
+    constants = {value for text in full for value in _constants(text)}
+    return Secrets(
+        _all(statements, full) - _all(statements, stubs),
+        frozenset(line for line in _all(_lines, full) if line not in _dense(said)),
+        frozenset(names - words),
+        frozenset(value for value in constants if value not in numbers and value not in said),
+    )
+
+
+def _all(what: Any, texts: list[str]) -> frozenset[str]:
+    return frozenset(item for text in texts for item in what(text))
+
+
+def statements(source: str) -> Iterator[str]:
+    """The statements of a source that say something, as Python itself would write them: no comments, no layout."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.For):
+            text = f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) or (
+            isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+        ):
+            text = ast.unparse(node)
+        else:
+            continue
+        if len(text) >= TELLING:
+            yield text
+
+
+def _dense(text: str) -> str:
+    return "".join(text.split())
+
+
+def _lines(source: str) -> Iterator[str]:
+    """Whole lines without blanks, comments among them."""
+    for line in source.splitlines():
+        dense = _dense(line)
+        if len(dense) >= TELLING:
+            yield dense
+
+
+def _names(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def _constants(source: str) -> Iterator[str]:
+    """Numbers of four digits and more that are written out, and texts of twelve characters, docstrings apart."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NUMBER and len(re.sub(r"\D", "", token.string.partition("e")[0])) >= 4:
+            yield token.string
+        elif token.type == tokenize.STRING and "\n" not in token.string and len(token.string) >= 14:
+            yield token.string.strip("rbf").strip("\"'")
+
+
+# ---------------------------------------------------------------- the search
+
+
+def refuse_leaks(found: Secrets, files: Mapping[str, bytes]) -> None:
+    """Search all files. Raises AssignmentError naming the first file that gives something away, and what."""
+    for name, data in files.items():
+        refuse_odd_file(name, data)
+        for where, text in texts(name, data):
+            secret = first_secret(found, text, python=where.endswith(".py"))
+            if secret:
+                raise AssignmentError(f"{where}: holds the solution's {secret!r}; write it differently there")
+
+
+def refuse_odd_file(name: str, data: bytes) -> None:
+    """Refuse what no student is given: history, caches, compiled and hidden files, a notebook's outputs and metadata."""
+    parts = name.split("/")
+    if any(part.startswith(".") or part == "__pycache__" for part in parts) or not name.endswith(ALLOWED):
+        raise AssignmentError(f"{name}: hidden, compiled or unknown files are not given out; remove it")
+    if name.endswith(".ipynb"):
+        for number, cell in enumerate(json.loads(data)["cells"], 1):
+            if cell.get("outputs") or cell.get("execution_count") is not None:
+                raise AssignmentError(f"{name}: cell {number} has outputs or a count; clear them")
+            if set(cell.get("metadata", {})) - {"autograder", "tags"}:
+                raise AssignmentError(f"{name}: cell {number} has metadata that is not ours; clear it")
+
+
+def texts(name: str, data: bytes, depth: int = 3) -> Iterator[tuple[str, str]]:
+    """Where and what: a file's text, the texts in it if it is a zip, a notebook, or has base64 in it."""
+    printable = b"\n".join(PRINTABLE.findall(data)) if b"\0" in data else data
+    yield name, printable.decode("utf-8", "replace")
+    if depth == 0:
+        return
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.namelist():
+                yield from texts(f"{name}/{member}", archive.read(member), depth - 1)
+    if name.endswith((".ipynb", ".json")):
+        for text in _strings(json.loads(data)):
+            yield f"{name} (a text in it)", text
+    for match in BASE64.findall(data) if len(data) < 2**22 else ():
+        try:
+            yield from texts(f"{name} (base64 in it)", base64.b64decode(match), 0)
+        except binascii.Error:
+            continue
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every string in JSON: keys too, and the lines of a cell both alone and together."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _strings(item)
+    elif isinstance(value, list):
+        if value and all(isinstance(item, str) for item in value):
+            yield "".join(value)
+        for item in value:
+            yield from _strings(item)
+
+
+def first_secret(found: Secrets, text: str, *, python: bool) -> str:
+    """The first thing of the solution in a text, or nothing."""
+    try:
+        own = set(statements(text)) if python or "=" in text else set()
+    except (SyntaxError, ValueError, RecursionError):
+        own = set()
+    words, dense = set(re.findall(r"\w+", text)), _dense(text)
+    numbers = set(re.findall(r"[\w.]+", text))
+    for secret in (*sorted(found.statements & own), *sorted(found.names & words)):
+        return secret
+    for line in sorted(found.lines):
+        if line in dense:
+            return line
+    for constant in sorted(found.constants):
+        if constant in numbers or (len(constant) >= 12 and constant in text):
+            return constant
+    return ""
