@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -24,13 +24,14 @@ Array = np.ndarray[Any, Any]
 class Comparison:
     """One value against what is expected. error: scaled by max|expected|, infinite where it cannot be measured.
 
-    findings: sentences, the most telling first. warning: said although the value is right.
+    findings: sentences, the most telling first. warning: said although the value is right. profile: see `profile`.
     """
 
     right: bool
     error: float
     findings: tuple[str, ...] = ()
     warning: str = ""
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def compare(setting: Setting, expected: Any, got: Any, bounds: tuple[float, floa
     if given.dtype.kind == "c":
         return Comparison(False, float("inf"), (f"{setting.name} holds complex numbers",))
     if given.shape != wanted.shape:
-        return Comparison(False, float("inf"), (_shape_finding(setting, wanted, given),))
+        return Comparison(False, float("inf"), (_shape_finding(setting, wanted, given, bounds[1]),))
     with np.errstate(all="ignore"):  # students' numbers may be anything
         return _compare_numbers(setting, wanted, given, isinstance(got, list | tuple), bounds)
 
@@ -138,7 +139,8 @@ def _compare_numbers(setting: Setting, wanted: Array, given: Array, is_list: boo
         warning = f"{setting.name} is right to float32 accuracy only; stay in float64"
         return Comparison(True, error, warning=warning)
     with np.errstate(all="ignore"):  # a wrong value may be as large as it likes
-        return Comparison(False, error, tuple(describe(setting, wanted, given, bounds[1])))
+        findings = tuple(describe(setting, wanted, given, bounds[1]))
+        return Comparison(False, error, findings, profile=profile(setting, wanted, given, bounds[1]))
 
 
 def _wanted_text(setting: Setting, wanted: Array) -> str:
@@ -168,18 +170,30 @@ def _no_array(setting: Setting, wanted: Array, got: Any) -> str:
     return f"{setting.name} is {found}; expected {_wanted_text(setting, wanted)}"
 
 
-def _shape_finding(setting: Setting, wanted: Array, given: Array) -> str:
+def _shape_finding(setting: Setting, wanted: Array, given: Array, bound: float) -> str:
     wanted_text = "a single number" if wanted.ndim == 0 else _axes_text(setting, wanted)
     text = f"{setting.name} has shape {tuple_text(given.shape)}; expected {wanted_text}"
-    letters = {size: letter for letter, size in setting.sizes.items() if len(letter) == 1}
-    reading = tuple(letters.get(size, str(size)) for size in given.shape)
     if given.ndim > 1 and given.shape == wanted.shape[::-1]:
-        return text + ". That is the transpose"
+        right = given.ndim == 2 and scaled_error(given.T, wanted) <= bound
+        return text + (". It is the transpose of what is expected" if right else ". Those are its axes, transposed")
     if given.size == wanted.size and 1 in given.shape:
         return text + ". An axis of length 1 is too many: keepdims, or an index that was a slice?"
-    if any(letter.isalpha() for letter in reading) and given.ndim:
+    reading = tuple(_axis_reading(size, setting) for size in given.shape)
+    if any(axis[-1:].isalpha() for axis in reading):
         return text + f". Yours reads {tuple_text(reading)}"
     return text
+
+
+def _axis_reading(size: int, setting: Setting) -> str:
+    """What a length stands for: a letter or a number of gate blocks, where that is plain; else the number."""
+    gates = len(setting.gates)
+    letters = [letter for letter, length in setting.sizes.items() if len(letter) == 1 and length == size and letter != "k"]
+    if gates and size == gates:
+        return str(size)
+    if len(letters) == 1:
+        return letters[0]
+    H = setting.sizes.get("H", 0)
+    return f"{size // H}H" if not letters and gates and H and size % H == 0 and 1 < size // H <= gates else str(size)
 
 
 # ---------------------------------------------------------------- describing what is wrong
@@ -195,8 +209,8 @@ def describe(setting: Setting, wanted: Array, given: Array, bound: float) -> lis
             return [f"{name} is {what}"]
         return [f"{name} holds {what} in {len(bad)} of {given.size} places, first at {_place(setting, bad[0])}"]
     wrong = _wrong_places(wanted, given, bound)
-    kind = _kind(setting, wanted, given, bound)
-    findings = [kind] if kind else _where(setting, wrong)
+    kind = _dtype(name, wanted, given) or _kind(setting, wanted, given, bound) or _inexact(name, wanted, given, bound)
+    findings = [kind] if kind else _where(setting, wanted, given, wrong, bound)
     if wanted.ndim == 0:
         return [*findings, f"{name} is {_number(given[()])}; expected {_number(wanted[()])}"]
     place = np.argwhere(wrong)[0] if wrong.any() else np.argwhere(given != wanted)[0]
@@ -246,12 +260,42 @@ def _kind(setting: Setting, wanted: Array, given: Array, bound: float) -> str:
     return _permuted_gates(setting, wanted, given, bound)
 
 
+def _dtype(name: str, wanted: Array, given: Array) -> str:
+    """Whether numbers that should have a fraction were put into an array that keeps none."""
+    if wanted.dtype.kind != "f" or given.dtype.kind == "f" or wanted.ndim == 0:
+        return ""
+    return f"{name} holds {'truth values' if given.dtype.kind == 'b' else 'whole numbers'} ({given.dtype}); expected float64"
+
+
+def _inexact(name: str, wanted: Array, given: Array, bound: float) -> str:
+    """Whether every entry is nearly right, or right up to a limit where it was cut off."""
+    if wanted.dtype.kind != "f" or given.dtype.kind != "f" or not wanted.all():
+        return ""
+    limit = float(np.abs(given).max())
+    cut = np.abs(given) == limit
+    if 1 < cut.sum() < cut.size and scaled_error(given, np.clip(wanted, -limit, limit)) <= bound:
+        return f"{name} is cut off at {_number(-limit)} and {_number(limit)}"
+    decimals = [k for k in range(1, 7) if scaled_error(given, np.round(wanted, k)) <= 1e-12]
+    if decimals:
+        return f"{name} is rounded to {decimals[0]} decimals"
+    errors = np.abs(given - wanted) / np.abs(wanted)
+    worst = float(errors.max())
+    if worst < 2e-3 and np.median(errors) > 1e-3 * worst:  # in most places, not in one
+        digits = math.floor(-math.log10(worst))
+        return f"{name} is right to {digits} digits only: is something rounded, kept in few bits, or added for safety?"
+    return ""
+
+
 def _in_time(name: str, wanted: Array, given: Array, axis: int, like: Any, bound: float) -> str:
     if like(np.flip(wanted, axis)):
         return f"{name} is right, but reversed in time"
     steps = wanted.shape[axis]
     if steps < 3:
         return ""
+    first = np.take(given, [0], axis)
+    if scaled_error(given, np.broadcast_to(first, given.shape)) <= bound:
+        same = [t for t in range(steps) if scaled_error(first, np.take(wanted, [t], axis)) <= bound]
+        return f"{name} is the same at every t" + (f": what is expected at t = {same[0]}" if same else "")
     early = (np.take(wanted, range(1, steps), axis), np.take(given, range(steps - 1), axis))
     late = (np.take(wanted, range(steps - 1), axis), np.take(given, range(1, steps), axis))
     if scaled_error(early[1], early[0]) <= bound:
@@ -296,6 +340,9 @@ def _permuted_gates(setting: Setting, wanted: Array, given: Array, bound: float)
         if len(same) != 1:
             return ""
         found.append(setting.gates[same[0]])
+    if len(set(found)) < count:
+        wrong = [(gate, instead) for gate, instead in zip(setting.gates, found, strict=True) if gate != instead]
+        return "; ".join(f"the block {gate} of {setting.name} holds what is expected in {instead}" for gate, instead in wrong)
     order = ", ".join(setting.gates)
     return f"the blocks of {setting.name} are right but in the order {', '.join(found)}; here it is {order}"
 
@@ -308,22 +355,36 @@ def _gate_axis(setting: Setting, wanted: Array) -> int | None:
     return axes.index(name)
 
 
-def _where(setting: Setting, wrong: Array) -> list[str]:
-    """Which timesteps, samples and gate blocks are wrong, where that is a part of them."""
+def _where(setting: Setting, wanted: Array, given: Array, wrong: Array, bound: float) -> list[str]:
+    """Which timesteps, samples, rows and gate blocks are wrong, where that is a part of them."""
     axes = setting.spec.axes
     findings = []
     if len(axes) == wrong.ndim:
-        for letter, word in (("T", "t"), ("N", "sample n")):
-            if letter in axes:
-                other = tuple(i for i in range(wrong.ndim) if axes[i] != letter)
-                findings.append(_part(setting.name, word, np.asarray(wrong.any(axis=other))))
+        for letter, word in (("T", "t"), ("N", "sample n"), ("V", "row"), ("H", "row")):
+            place = axes.index(letter) if letter in axes else -1
+            if place < 0 or (word == "row" and (place > 0 or wrong.ndim < 2)):
+                continue
+            other = tuple(i for i in range(wrong.ndim) if i != place)
+            findings.append(_part(setting.name, word, np.asarray(wrong.any(axis=other))))
     axis = _gate_axis(setting, wrong)
     if axis is not None:
-        blocks = [block.any() for block in np.split(wrong, len(setting.gates), axis)]
-        bad = [gate for gate, is_wrong in zip(setting.gates, blocks, strict=True) if is_wrong]
-        if 0 < len(bad) < len(blocks):
-            findings.append(f"{setting.name} is wrong only in the block{'s'[: len(bad) > 1]} {', '.join(bad)}")
+        findings.append(_wrong_blocks(setting, wanted, given, wrong, bound, axis))
     return [text for text in findings if text]
+
+
+def _wrong_blocks(setting: Setting, wanted: Array, given: Array, wrong: Array, bound: float, axis: int) -> str:
+    """Which gate blocks are wrong, if not all; and what they are instead, if it is one multiple."""
+    split = [np.split(array, len(setting.gates), axis) for array in (wanted, given, wrong)]
+    bad = [(gate, mine, right) for gate, right, mine, is_wrong in zip(setting.gates, *split, strict=True) if is_wrong.any()]
+    if not 0 < len(bad) < len(setting.gates):
+        return ""
+    text = f"{setting.name} is wrong only in the block{'s'[: len(bad) > 1]} {', '.join(gate for gate, _, _ in bad)}"
+    ratios = [_constant_ratio(right, mine, bound) for _, mine, right in bad]
+    if ratios[0] is None or any(ratio is None or abs(ratio / ratios[0] - 1) > 1e-6 for ratio in ratios):
+        return text
+    if abs(ratios[0] + 1) < 1e-6:
+        return f"{text}, and has the wrong sign there"
+    return f"{text}, and is {_ratio_text(ratios[0], setting.sizes)} times what is expected there"
 
 
 def _part(name: str, word: str, wrong: Array) -> str:
@@ -337,3 +398,50 @@ def _part(name: str, word: str, wrong: Array) -> str:
     if len(good) <= 2:
         return f"{name} is right only at {word} = {', '.join(map(str, good))}"
     return f"{name} is first wrong at {word} = {bad[0]}"
+
+
+# ---------------------------------------------------------------- where it is wrong, in numbers to draw
+
+ENTRIES = 40  # of a profile by timestep; more steps than that are told in groups
+FAINT = 1e-15  # of the largest: a norm below is rounding, which differs from machine to machine
+
+
+def profile(setting: Setting, wanted: Array, given: Array, bound: float) -> dict[str, Any]:
+    """Where a wrong array of the right shape is wrong, in few numbers of three digits; {} if its axes tell nothing.
+
+    steps: the largest error by timestep, relative to max|expected|, 0.0 where it is right and None where a value is not
+    finite. every: how many timesteps one entry stands for. gates, blocks: the same by block of gates. norms: of
+    gradients and norms, the Euclidean norm by timestep of what was given and of what is expected.
+    """
+    axes = setting.spec.axes
+    if not axes or len(axes) != wanted.ndim or not wanted.size:
+        return {}
+    scale = float(np.abs(wanted).max()) or 1.0
+    mine, theirs = given.astype(np.float64), wanted.astype(np.float64)
+    error = np.abs(mine - theirs) / scale
+    error[error <= bound] = 0.0
+    found: dict[str, Any] = {}
+    if "T" in axes:
+        by_step = _flat(error, axes.index("T")).max(axis=1)
+        every = -(-len(by_step) // ENTRIES)
+        found |= {"every": every, "steps": _grouped(by_step, every)}
+        if setting.name.startswith(("d", "norm")):
+            norms = [np.linalg.norm(_flat(array, axes.index("T")), axis=1) for array in (mine, theirs)]
+            least = FAINT * norms[1].max()
+            found["norms"] = [_grouped(np.where(norm < least, 0.0, norm), every) for norm in norms]
+    axis = _gate_axis(setting, wanted)
+    if axis is not None:
+        blocks = np.array([block.max() for block in np.split(error, len(setting.gates), axis)])
+        found |= {"gates": setting.gates, "blocks": _grouped(blocks, 1)}
+    return found
+
+
+def _flat(array: Array, axis: int) -> Array:
+    """An array as a matrix with a row for each place along an axis."""
+    return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+
+
+def _grouped(values: Array, every: int) -> list[float | None]:
+    """The largest of each group, to three digits."""
+    largest = [float(values[i : i + every].max()) for i in range(0, len(values), every)]
+    return [float(f"{value:.3g}") if math.isfinite(value) else None for value in largest]

@@ -47,10 +47,10 @@ def _explain_case(case: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {case['text']}"
     yield from (f"  {line}" for line in case["trace"].splitlines())
     hints: dict[str, list[str]] = {}
-    for value in case["values"]:
-        if value["right"]:
-            continue
-        yield from (f"  {finding}" for finding in value["findings"])
+    wrong = [value for value in case["values"] if not value["right"]]
+    findings = dict.fromkeys(finding for value in wrong for finding in value["findings"])  # each once
+    yield from (f"  {finding}" for finding in findings)
+    for value in wrong:
         if value["hint"]:
             hints.setdefault(value["hint"], []).append(value["name"])
     for hint, names in hints.items():

@@ -7,6 +7,7 @@ same submission judged with the same bundle gives the same data.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -126,7 +127,7 @@ class QuestionRun:
         except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
             return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
         verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
-        outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=answer)
+        outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=_light(answer, case))
         return self._within_budget(outcome) if case.budget else outcome
 
     def _ask_apart(self, case: BakedCase, together: Answer) -> tuple[Answer, dict[str, NoValue]]:
@@ -201,6 +202,32 @@ def _why(function: str, answer: Answer) -> str:
     return answer.text if function in answer.text else f"{function} stopped with {answer.text}"
 
 
+def _light(answer: Answer, case: BakedCase) -> Answer:
+    """An answer to keep until the report: copies of its arrays, or where they are far too large their dtype and shape.
+
+    A reply carries up to 64 MB, of which an array is a view, and a submission has more than a hundred cases: a judge
+    that kept them all would be ended by the system, and other submissions with it.
+    """
+    room = (1 << 20) + 4 * sum(array.nbytes for array in _arrays(dict(case.expected)))
+    large = sum(array.nbytes for array in _arrays(dict(answer.values))) > room
+    return replace(answer, values={name: _kept(value, large) for name, value in answer.values.items()})
+
+
+def _arrays(value: Any) -> list[np.ndarray[Any, Any]]:
+    return [leaf for _, leaf in leaves("", value) if isinstance(leaf, np.ndarray)]
+
+
+def _kept(value: Any, large: bool) -> Any:
+    if isinstance(value, np.ndarray):
+        return Opaque(f"an array of dtype {value.dtype} and shape {value.shape}") if large else value.copy()
+    if isinstance(value, list | tuple):
+        items = [_kept(item, large) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, dict):
+        return {key: _kept(item, large) for key, item in value.items()}
+    return value
+
+
 def _megabytes(count: int) -> str:
     return f"{count / 2**20:.1f} MB"
 
@@ -236,7 +263,26 @@ def _judge_values(
         for leaf, comparison in _compare_value(question, case, name, output, expected, got):
             comparisons[leaf] = comparison
             owners[leaf] = output
-    return comparisons, owners
+    return _told_apart(case, values, comparisons, owners), owners
+
+
+def _told_apart(
+    case: BakedCase, values: Mapping[str, Any], comparisons: Mapping[str, Comparison], owners: Mapping[str, str]
+) -> dict[str, Comparison]:
+    """The comparisons, where a wrong array that is right for another output says so first."""
+    expected = {leaf: value for leaf in comparisons if isinstance(value := _leaf_of(case.expected, leaf, {}), np.ndarray)}
+    told = dict(comparisons)
+    for leaf, comparison in comparisons.items():
+        if comparison.right:
+            continue
+        got = _leaf_of(values, leaf, case.expected)
+        for other, wanted in expected.items():
+            telling = owners[other] != owners[leaf] and wanted.size > 1 and wanted.any()
+            if telling and matches(got, wanted, case.tolerances[other][1]):
+                text = f"{leaf} holds what is expected of {other}: in which order are they returned?"
+                told[leaf] = replace(comparison, findings=(text, *comparison.findings))
+                break
+    return told
 
 
 def _compare_value(
@@ -264,12 +310,16 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
     """For each leaf that is wrong, the names of the known mistakes that explain it, joined by "|".
 
     A mistake explains a leaf if in every plain case that was compared the student's value is the mistake's, which is
-    the right one where the mistake does no harm. If several do, those stay that explain the most leaves and, of these,
-    those that spoil the fewest: only `db` averaged is not "everything averaged".
+    the right one where the mistake does no harm; and if it explains in that way all of the output that the leaf is a
+    part of, for a single number of several is soon met by chance. If several do, those stay that explain the most
+    leaves and, of these, those that spoil the fewest: only `db` averaged is not "everything averaged".
     """
     compared = [o for o in outcomes if o.comparisons and not (o.case.verdict or o.case.budget)]
-    wrong = {leaf for o in compared for leaf, comparison in o.comparisons.items() if not comparison.right}
-    candidates = {leaf: _candidates(question, compared, leaf) for leaf in sorted(wrong)}
+    wrong = sorted({leaf for o in compared for leaf, comparison in o.comparisons.items() if not comparison.right})
+    owners = {leaf: output for o in compared for leaf, output in o.owners.items()}
+    whole = _explaining_outputs(question, compared, {owners[leaf] for leaf in wrong})
+    candidates = {leaf: _candidates(question, compared, leaf) & whole[owners[leaf]] for leaf in wrong}
+    candidates = _true_of_all(question, compared, candidates, owners)
     reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}
     spoils = {name: sum(len(outcome.case.mistakes.get(name, {})) for outcome in compared) for name in reach}
     named = {}
@@ -279,6 +329,32 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
         if kept:
             named[leaf] = "|".join(kept)
     return named
+
+
+def _explaining_outputs(question: BakedQuestion, compared: Sequence[Outcome], outputs: Collection[str]) -> dict[str, set[str]]:
+    """For each output, the mistakes that hold for all of it in the plain cases."""
+    found = {output: set(question.hints) for output in outputs}
+    for outcome in (outcome for outcome in compared if outcome.case.costs == 1.0):
+        for leaf, output in outcome.owners.items():
+            if found.get(output):
+                found[output] = _explaining(outcome, leaf, found[output])
+    return found
+
+
+def _true_of_all(
+    question: BakedQuestion, compared: Sequence[Outcome], candidates: Mapping[str, set[str]], owners: Mapping[str, str]
+) -> dict[str, set[str]]:
+    """The candidates without those whose hint speaks of an output that they spoil and the student has otherwise."""
+    explained: dict[str, set[str]] = {}
+    for leaf, names in candidates.items():
+        for name in names:
+            explained.setdefault(name, set()).add(owners[leaf])
+    lying = set()
+    for name, outputs in explained.items():
+        spoiled = {owners[leaf] for o in compared for leaf in o.case.mistakes.get(name, {}) if leaf in owners}
+        if any(re.search(rf"(?<!\w){re.escape(output)}(?!\w)", question.hints[name]) for output in spoiled - outputs):
+            lying.add(name)
+    return {leaf: names - lying for leaf, names in candidates.items()}
 
 
 def _candidates(question: BakedQuestion, compared: Sequence[Outcome], leaf: str) -> set[str]:
@@ -370,8 +446,8 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
     }
     share = question.points / len(credits)
     verdict = min((outcome.verdict for outcome in outcomes), key=ORDER.index)
-    # What an edge case has to say is no news where the plain cases already fail.
-    plain_fails = any(o.case.costs == 1.0 and o.verdict != "passed" for o in outcomes)
+    # What an edge case has to say is no news where a plain case that the same reader sees fails already.
+    failing = {o.case.hidden for o in outcomes if o.case.costs == 1.0 and o.verdict != "passed"}
     everything = name_mistakes(question, outcomes)
     public = name_mistakes(question, [outcome for outcome in outcomes if not outcome.case.hidden])
     return {
@@ -386,7 +462,8 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
             {"name": name, "earned": round(share * credit, 4), "possible": round(share, 4)} for name, credit in credits.items()
         ],
         "cases": [
-            _case_report(question, outcome, everything if outcome.case.hidden else public, plain_fails) for outcome in outcomes
+            _case_report(question, o, everything if o.case.hidden else public, False in failing or o.case.hidden in failing)
+            for o in outcomes
         ],
     }
 
@@ -399,12 +476,16 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
         entry = {"name": leaf, "right": comparison.right, "findings": list(comparison.findings)}
         got = _leaf_of(outcome.answer.values, leaf, case.expected)
         mark = fingerprint(" ".join(comparison.findings) if got is _ABSENT else got) if not comparison.right else ""
-        values.append({**entry, "mistake": mistake, "hint": hint, "fingerprint": mark})
+        entry |= {"mistake": mistake, "hint": hint, "fingerprint": mark}
+        if comparison.profile and not case.hidden:  # pictures are for students
+            entry["profile"] = dict(comparison.profile)
+        values.append(entry)
     warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
     if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
         changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
         warnings.append(f"changes its input in place: {changed}. Work on a copy; no points are lost")
-    silent = plain_fails or any(value["hint"] for value in values)
+    # A case with calls of its own compares answers; it has nothing to say of a program that gives none.
+    silent = plain_fails or any(value["hint"] for value in values) or (outcome.verdict == "crashed" and bool(case.calls))
     return {
         "name": case.name,
         "hidden": case.hidden,

@@ -23,6 +23,7 @@ from .wire import Caps, Message, WireError, Writer, pack, read_message
 
 OUTPUT_CAP = 1 << 20  # bytes of standard output and error that a submission may print
 LOAD_SECONDS = 20.0  # for a worker to start; torch takes its time
+FIRST_TOUCHED = 5 << 18  # bytes of the interpreter's and the libraries' own code that a call may be the first to run
 
 
 class Died(Exception):
@@ -57,6 +58,24 @@ class Answer:
     where: str = ""
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What the kernel says of a process, in bytes: its address space and its pages, each now and at its peak."""
+
+    space: int
+    space_peak: int
+    pages: int
+    pages_peak: int
+
+    def taken(self, before: Memory) -> int:
+        """Bytes taken since `before`, the larger of two measures that fail in different places.
+
+        Address space counts what was asked for, to the page; code that unmaps a library first has room that it does
+        not show. Pages count what was written, wherever, and also code that is run for the first time.
+        """
+        return max(self.space_peak - before.space, self.pages_peak - before.pages - FIRST_TOUCHED)
+
+
 class Process(Protocol):
     """A worker process. `read` returns exactly `count` bytes; it raises Died or DeadlinePassed, as does `write`."""
 
@@ -64,7 +83,7 @@ class Process(Protocol):
     def read(self, count: int, deadline: float) -> bytes: ...
     def close(self) -> None: ...
     def output(self) -> str: ...
-    def memory(self) -> tuple[int, int] | None: ...
+    def memory(self) -> Memory | None: ...
 
 
 # The kinds of failure that a worker reports, and the verdict that each deserves.
@@ -190,7 +209,7 @@ class Runner:
         peak = traced if type(traced) is int and traced else None
         if before and after and end:
             sent = 3 * sum(array.nbytes for value in answer.values.values() for array in _arrays(value))
-            peak = max(after[1], end[1] - sent) - before[0]  # sending a value takes it three times
+            peak = max(after.taken(before), end.taken(before) - sent)  # sending a value takes it three times
         return replace(answer, peak=peak, where=where)
 
     def _ready(self, torch: bool, *, fresh: bool) -> float:
@@ -359,6 +378,6 @@ class ChildProcess:
         """What the code has printed so far."""
         return self._output[:OUTPUT_CAP].decode("utf-8", "replace")
 
-    def memory(self) -> tuple[int, int] | None:
+    def memory(self) -> Memory | None:
         """Not asked of the system: a process that has not loaded everything first shows more than the call takes."""
         return None

@@ -82,6 +82,9 @@ class Writer:
     def array(self, array: np.ndarray[Any, Any], layout: str = "C") -> Any:
         """The skeleton of an array; its bytes go to the body."""
         shape = "(" + ", ".join(map(str, array.shape)) + ")"
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # numpy's longest float has its own size on each machine
+            with np.errstate(over="ignore"):
+                array = array.astype(np.float64)
         kind = array.dtype.newbyteorder("<").str
         if kind not in DTYPES:
             return {"x": f"an array of dtype {array.dtype} and shape {shape}"}
