@@ -91,7 +91,7 @@ def test_training_on_the_task_gives_all_that_the_picture_needs_and_leaves_torch_
     from memnet.simple_rnn import SimpleRNN
 
     before = torch.get_num_threads(), torch.random.get_rng_state()
-    run = experiments.train_on_task(memory_task_tokens, memory_task_label, T=5, V=2, updates=60, simple_rnn=SimpleRNN)
+    run = experiments.train_on_task(memory_task_tokens, memory_task_label, T=5, V=2, updates=150, simple_rnn=SimpleRNN)
     assert torch.get_num_threads() == before[0]
     assert torch.equal(torch.random.get_rng_state(), before[1])
     assert run.parts == (0, 2, 4)
