@@ -59,6 +59,7 @@ release: .venv
 	$(BIN)/autograder release
 
 bench: .venv
+	$(BIN)/python tests/benchmarks/lock_cost.py
 	$(BIN)/python tests/benchmarks/throughput.py
 
 clean:

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,9 +36,7 @@ def consult(condition: str, *words: str) -> tuple[int, list[str]]:
 
 
 def test_here_a_line_a_control_and_one_for_all(run: Run) -> None:
-    begun = time.monotonic()
     done = run("autograder", "doctor")
-    assert time.monotonic() - begun < 10, "five seconds on a machine that does nothing else"
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout
     assert [re.split(r"  +", line.split(maxsplit=1)[1])[0].strip() for line in lines[:-1]] == CONTROLS

@@ -165,10 +165,15 @@ def test_no_number_outside_the_list_gets_through() -> None:
 
 @pytest.mark.parametrize("column", [0, 1], ids=["x86_64", "aarch64"])
 def test_the_tables_hold_the_numbers_of_the_kernel_headers(column: int) -> None:
-    if not HEADERS[column].exists():
-        pytest.skip(f"{HEADERS[column]} is not installed (package linux-libc-dev)")
-    text = HEADERS[column].read_text("utf-8")
-    known = {m[1]: int(m[2]) for m in re.finditer(r"define __NR(?:3264)?_(\w+)\s+(\d+)", text)}
+    kept = (HERE / "syscalls.txt").read_text("utf-8").splitlines()
+    rows = (line.split() for line in kept if not line.startswith("#"))
+    known = {row[0]: int(row[1 + column]) for row in rows if row[1 + column] != "-"}
+    assert len(known) > 300
+    if HEADERS[column].exists():  # what was kept of them is what they say, as far as this kernel's headers go
+        text = HEADERS[column].read_text("utf-8")
+        headers = {m[1]: int(m[2]) for m in re.finditer(r"define __NR(?:3264)?_(\w+)\s+(\d+)", text)}
+        assert {name: number for name, number in known.items() if headers.get(name, number) != number} == {}
+        assert len(set(known) & set(headers)) > 300
     for table in TABLES:
         ours = lockdown.numbers(table, column)
         assert ours == {name: known.get(name, 0) for name in ours}
