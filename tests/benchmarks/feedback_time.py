@@ -38,12 +38,12 @@ def milliseconds(question: BakedQuestion, mistake: str) -> float:
     runner = GivenRunner(question, {case.name: given(case, mistake) for case in cases})
     times = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()
         run = QuestionRun(question, runner, {})
         for case in cases:
             run.run(case)
         explain(run.report(), most=9)
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return 1000 * min(times)
 
 
