@@ -113,6 +113,7 @@ def _add_proving(commands: Any) -> None:
     mistakes = commands.add_parser("mistakes", help=text, description=text)
     mistakes.set_defaults(run=_mistakes)
     mistakes.add_argument("results", type=Path, help="the folder that 'autograder grade' wrote")
+    mistakes.add_argument("--all", action="store_true", help="mistakes of one submission alone, too")
     text = "write a submission's function as a known mistake, ready to paste"
     draft = commands.add_parser("draft", help=text, description=text)
     draft.set_defaults(run=_draft)
@@ -347,10 +348,14 @@ def _mistakes(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(f"{options.results / 'records'}: {error}; run 'autograder grade' again") from None
     table = Table("submissions", "question", "mistake", "for example", "hint", box=None, pad_edge=False)
-    for row in reports.frequent_mistakes(records):
-        cells = (str(row["count"]), row["question"], row["mistake"], row["example"], row["hint"])
-        table.add_row(*map(escape, cells))
+    found = reports.frequent_mistakes(records)
+    shown = [row for row in found if row["count"] > 1 or options.all] or found
+    for row in shown:
+        count = f"{row['count']} ({row['count'] / len(records):.0%})"
+        table.add_row(*map(escape, (count, row["question"], row["mistake"], row["example"], row["hint"])))
     OUT.print(table)
+    if len(shown) < len(found):
+        OUT.print(f"and {len(found) - len(shown)} of one submission each; --all shows them", markup=False)
     rows = reports.unexplained(records)
     OUT.print(f"\n{len(rows)} wrong answers are shared and have no name", markup=False)
     for row in rows:
@@ -358,6 +363,14 @@ def _mistakes(options: argparse.Namespace) -> int:
             f"{row['count']} submissions return the same wrong {', '.join(row['values'])} in {row['question']} "
             f"(case {row['case']}; for example {row['example']}): {row['finding']}", markup=False,
         )  # fmt: skip
+    if rows:
+        OUT.print(f"to name one: autograder draft SUBMISSIONS/{rows[0]['example']} {rows[0]['question']}", markup=False)
+    errors = reports.same_errors(records)
+    OUT.print(f"\n{len(errors)} errors stop the same question in several submissions", markup=False)
+    for row in errors:
+        OUT.print(
+            f"{row['count']} submissions in {row['question']} (for example {row['example']}): {row['text']}", markup=False
+        )
     return 0
 
 

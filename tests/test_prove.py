@@ -591,7 +591,7 @@ def value(name: str, mistake: str = "", mark: str = "f", right: bool = False) ->
 
 def record(name: str, *cases: Sequence[dict[str, Any]], plain: Sequence[bool] = ()) -> dict[str, Any]:
     found = [
-        {"name": f"case {i}", "plain": plain[i] if plain else True, "values": list(values)}
+        {"name": f"case {i}", "plain": plain[i] if plain else True, "verdict": "wrong", "text": "", "values": list(values)}
         for i, values in enumerate(cases)
     ]
     return {"submission": name, "questions": [{"name": "q", "cases": found}]}
@@ -629,6 +629,25 @@ def test_wrong_answers_without_a_name_are_clustered() -> None:
     assert [row["count"] for row in reports.unexplained(records, least=1)] == [3, 2, 1, 1]
     together = [record(name, [value("y", mark="1"), value("z", mark="2")]) for name in "ab"]
     assert [row["values"] for row in reports.unexplained(together)] == [["y", "z"]]
+
+
+def stopped(name: str, *cases: tuple[str, str, bool]) -> dict[str, Any]:
+    found = [{"name": "c", "plain": plain, "verdict": verdict, "text": text, "values": []} for verdict, text, plain in cases]
+    return {"submission": name, "questions": [{"name": "q", "cases": found}]}
+
+
+def test_errors_that_several_have_are_counted() -> None:
+    crash = ("crashed", "ValueError: shapes", True)
+    records = [
+        stopped("b", ("passed", "", True), crash, ("crashed", "another", True)),
+        stopped("a", crash),
+        stopped("c", ("crashed", "ValueError: shapes", False)),  # on an edge case alone
+        stopped("d", ("not_implemented", "", True)),
+        stopped("e", ("timed_out", "too long", True)),
+    ]
+    first = {"question": "q", "verdict": "crashed", "text": "ValueError: shapes", "count": 2, "example": "a"}
+    assert reports.same_errors(records) == [first]
+    assert [row["text"] for row in reports.same_errors(records, least=1)] == ["ValueError: shapes", "too long"]
 
 
 # ---------------------------------------------------------------- a draft
@@ -700,8 +719,21 @@ def test_mistakes_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         write_record(tmp_path, record(name, [value("y", "M"), value("z", mark="2")]))
     assert cli.main(["mistakes", str(tmp_path)]) == 0
     out = capsys.readouterr().out
+    assert "2 (100%)" in out
     assert "hint of M" in out
+    assert "to name one: autograder draft SUBMISSIONS/ann q" in out
+    assert "0 errors stop the same question" in out
     assert "2 submissions return the same wrong z in q (case case 0; for example ann): z is off" in out
+    write_record(tmp_path, record("cat", [value("y", "K")]))
+    for name in ("dan", "eve"):
+        write_record(tmp_path, stopped(name, ("crashed", "ValueError: shapes", True)))
+    assert cli.main(["mistakes", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "hint of K" not in out
+    assert "and 1 of one submission each; --all shows them" in out
+    assert "2 submissions in q (for example dan): ValueError: shapes" in out
+    assert cli.main(["mistakes", str(tmp_path), "--all"]) == 0
+    assert "hint of K" in capsys.readouterr().out
     assert cli.main(["mistakes", str(tmp_path / "none")]) == 2
     assert "holds no records" in capsys.readouterr().err
     (tmp_path / "records" / "zoe.json").write_text("{", encoding="utf-8")

@@ -54,6 +54,8 @@ class Outcome:
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)  # leaf -> output of the question
     answer: Answer = field(default_factory=Answer)
+    # (leaf, mistake) -> whether the one explains the other: asked often, and slow to find out.
+    known: dict[tuple[str, str], bool] = field(default_factory=dict, compare=False, repr=False)
 
     def wrong_outputs(self, outputs: Collection[str]) -> set[str]:
         """The question's outputs that this case takes points from."""
@@ -378,18 +380,19 @@ def _candidates(question: BakedQuestion, compared: Sequence[Outcome], leaf: str)
 
 def _explaining(outcome: Outcome, leaf: str, names: set[str]) -> set[str]:
     """Those of the mistakes whose value of a leaf is the student's in one case."""
-    case, right = outcome.case, outcome.comparisons[leaf].right
-    got = _leaf_of(outcome.answer.values, leaf, case.expected)
-    bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
-    explaining = set()
-    for mistake in names:
-        there = _leaf_of(case.mistakes.get(mistake, {}), leaf, {})
-        if there is _ABSENT:
-            if right:
-                explaining.add(mistake)
-        elif not right and there is not None and matches(got, there, bound):
-            explaining.add(mistake)
-    return explaining
+    known = outcome.known
+    unknown = [name for name in names if (leaf, name) not in known]
+    if unknown:
+        case, right = outcome.case, outcome.comparisons[leaf].right
+        got = None if right else _leaf_of(outcome.answer.values, leaf, case.expected)
+        bound = max(case.tolerances[leaf][1], 1e-6) if leaf in case.tolerances else 1e-6
+        for mistake in unknown:
+            there = _leaf_of(case.mistakes.get(mistake, {}), leaf, {})
+            if right or there is _ABSENT:
+                known[leaf, mistake] = right and there is _ABSENT
+            else:
+                known[leaf, mistake] = there is not None and matches(got, there, bound)
+    return {name for name in names if known[leaf, name]}
 
 
 _ABSENT = object()

@@ -185,6 +185,33 @@ def unexplained(records: Iterable[Record], least: int = 2) -> list[dict[str, Any
     return cluster(((str(record["submission"]), unnamed(record)) for record in records), least)
 
 
+def same_errors(records: Sequence[Record], least: int = 2) -> list[dict[str, Any]]:
+    """Errors that stop a question in several submissions, the most frequent first; those of the first plain case.
+
+    Each with question, verdict, text, count, and an example: the first submission by name.
+    """
+    found: dict[tuple[str, str, str], set[str]] = {}
+    for record in records:
+        for question in record["questions"]:
+            stopped = [case for case in question["cases"] if case["plain"] and case["verdict"] not in ("passed", "wrong")]
+            for case in stopped[:1]:
+                if case["verdict"] not in ("not_implemented", "missing") and case["text"]:
+                    key = (question["name"], case["verdict"], case["text"])
+                    found.setdefault(key, set()).add(str(record["submission"]))
+    rows = [
+        {"question": question, "verdict": verdict, "text": text, "count": len(names), "example": min(names)}
+        for (question, verdict, text), names in found.items()
+        if len(names) >= least
+    ]
+    return sorted(rows, key=lambda row: (-row["count"], row["question"], row["text"]))
+
+
+def _wrong_values(record: Record) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for question in record["questions"]:
+        for case in question["cases"]:
+            yield from ((question, value) for value in case["values"] if not value["right"])
+
+
 def unnamed(record: Record) -> dict[tuple[str, str, str, str], str]:
     """(question, value, case, fingerprint) -> finding, for each value that is wrong and never named."""
     named = {(question["name"], value["name"]) for question, value in _wrong_values(record) if value["mistake"]}

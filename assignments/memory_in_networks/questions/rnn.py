@@ -483,8 +483,7 @@ QUESTIONS = (
             Mistake("L22", "Only the target's score has a gradient in yours. Does p of the target not fall when the "
                     "score of another class rises?", _wrong_loss(dy=lambda dy, mask, n: np.minimum(dy, 0.0))),
             Mistake("L23", "Your loss honours the mask; does your gradient?", _gradient_everywhere),
-            Mistake("NU6", "No position is kept here, and you divide by how many there are. What should come out?",
-                    _wrong_loss(count=lambda mask, N, T: mask.sum())),
+            Mistake("NU6", NOTHING_KEPT, _wrong_loss(count=lambda mask, N, T: mask.sum())),
         ),
     ),
     Question(
