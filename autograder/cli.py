@@ -21,11 +21,13 @@ from rich.table import Table
 from .authoring.bake import AssignmentError, bake, load_assignment, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
+from .commands import export as exporting
 from .grading import grade as grading
 from .grading import reports
 from .grading.intake import IntakeError, file_stem, read_submission
 from .grading.journal import Journal, JournalError
 from .lms.recognise import FORMATS, read_export
+from .lms.table import TableError
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except grading.GradingError as error:
         return _complain(error, 3)
-    except (AssignmentError, BundleError, IntakeError, JournalError, UsageError) as error:
+    except (AssignmentError, BundleError, IntakeError, JournalError, UsageError, exporting.ExportError, TableError) as error:
         return _complain(error, 2)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror}; nothing that was written is lost", 2)
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "grade":
             command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
     _add_proving(commands)
+    exporting.register(commands)
     return parser
 
 

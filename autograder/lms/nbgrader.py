@@ -1,15 +1,18 @@
-"""nbgrader: its folder submitted/ in. Imports intake.
+"""nbgrader: its folder submitted/ in, the table of its export out. Imports intake.
 
 submitted/<student>/<assignment>/memory_in_networks.ipynb    submitted/<student>/<assignment>/timestamp.txt
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from ..grading.intake import Entry, Export, IntakeError, Student, distinct_names, visible
 from .gradescope import iso_time
+from .students import Record, score
+from .table import csv_text, number
 
 TITLE = "nbgrader's submitted/"
 FOLDER, TIMESTAMP = "submitted", "timestamp.txt"
@@ -67,3 +70,25 @@ def _time(root: Export, folder: str) -> str:
         return datetime.fromisoformat(when).replace(microsecond=0, tzinfo=ZoneInfo(zone)).astimezone(UTC).isoformat()
     except (ValueError, OSError, OverflowError):  # no such zone, or a name that leads out of where zones are kept
         return ""
+
+
+# ---------------------------------------------------------------- out
+
+COLUMNS = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
+           "late_submission_penalty", "score", "max_score")  # fmt: skip
+
+
+def grades_csv(records: Sequence[Record], assignment: str) -> str:
+    """Return the table that `nbgrader export` writes: one row a student, in the order of names."""
+    rows = []
+    for record in sorted(records, key=lambda record: str(record["submission"])):
+        for student in record.get("students") or [{}]:
+            last, comma, first = student.get("name", "").partition(",")
+            penalty = round(record["total"] - score(record), 2)
+            rows.append([
+                assignment, "", record.get("submitted_at", ""), student.get("login") or record["submission"],
+                last.strip() if comma else "", first.strip() if comma else student.get("name", ""), student.get("email", ""),
+                number(record["total"], False), number(penalty, False), number(score(record), False),
+                number(record["possible"], False),
+            ])  # fmt: skip
+    return csv_text([COLUMNS, *rows])

@@ -1,4 +1,4 @@
-"""Folders and zips by the name of their owner, and one submission alone: no system at all. Imports intake.
+"""Folders and zips by the name of their owner, and one submission alone: no system at all; a table out.
 
 submissions/student-017/memnet/…    submissions/student-018.zip    student-017.zip    rnn.py
 """
@@ -6,9 +6,12 @@ submissions/student-017/memnet/…    submissions/student-018.zip    student-017
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, same_name
+from .students import Record, score
+from .table import csv_text, number
 
 TITLE = "folders and zips"
 ALONE = "one submission"
@@ -81,3 +84,27 @@ def wrapper(export: Export, package: str) -> Export | None:
 
 def _key(name: str) -> str:
     return distinct_names([name])[0].casefold()
+
+
+# ---------------------------------------------------------------- out
+
+STUDENT = ("name", "sid", "email", "login", "canvas", "moodle")
+
+
+def grades_csv(records: Sequence[Record]) -> str:
+    """Return a table with a row a student: who, when, points altogether and a question. Members of a group have a row each."""
+    names = list(dict.fromkeys(question["name"] for record in records for question in record["questions"]))
+    rows: list[list[object]] = [
+        ["submission", *STUDENT, "group", "submitted_at", "late", "attempt", "status", "points", "possible", *names]
+    ]
+    for record in sorted(records, key=lambda record: str(record["submission"])):
+        earned = {question["name"]: question["earned"] for question in record["questions"]}
+        late = "" if record.get("late") is None else ("yes" if record["late"] else "no")
+        for student in record.get("students") or [{}]:
+            who = [student.get(key, "") for key in STUDENT]
+            when = [record.get("group", ""), record.get("submitted_at", ""), late, record.get("attempt") or ""]
+            points = [number(score(record), False), number(record["possible"], False)]
+            rows.append(
+                [record["submission"], *who, *when, record["status"], *points, *(earned.get(name, 0.0) for name in names)]
+            )
+    return csv_text(rows)
