@@ -43,17 +43,16 @@ def _is_file(name: str) -> bool:
     return name.lower().endswith((".ipynb", ".py"))
 
 
-def alone(export: Export, package: str) -> list[Entry]:
-    """Return the one entry that a folder or zip is itself: the package, or loose modules, at its root; or nothing."""
+def alone(export: Export, package: str, *, loose: bool) -> list[Entry]:
+    """Return the one entry that a folder or zip is itself, or nothing: the package is at its root, or modules are loose."""
     names = export.names()
     only = next(iter(names)) if len(names) == 1 else ""
-    packages = any(kind == "folder" and same_name(name, package) for name, kind in names.items())
-    wrapped = bool(only) and names[only] == "folder" and export.is_zip and _holds(export, only, package)
-    loose = any(kind == "file" and name.endswith(".py") for name, kind in names.items())
-    if packages or wrapped or (loose and not any(kind == "folder" or is_zip_name(name) for name, kind in names.items())):
-        piece = Piece(export.path, export.base)
-        return [Entry(distinct_names([stem(export.name, "file" if export.is_zip else "folder")])[0], (piece,))]
-    return []
+    found = any(kind == "folder" and same_name(name, package) for name, kind in names.items())
+    found |= bool(only) and names[only] == "folder" and export.is_zip and _holds(export, only, package)
+    if loose and not any(kind == "folder" or is_zip_name(name) for name, kind in names.items()):
+        found |= any(kind == "file" and name.endswith(".py") for name, kind in names.items())
+    name = distinct_names([stem(export.name, "file" if export.is_zip else "folder")])[0]
+    return [Entry(name, (Piece(export.path, export.base),))] if found else []
 
 
 def _holds(export: Export, folder: str, package: str) -> bool:

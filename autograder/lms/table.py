@@ -1,4 +1,4 @@
-"""A CSV file of which single cells are changed and every other byte stays. Imports reports for what spreadsheets take for a formula.
+"""A CSV file of which single cells are changed and every other byte stays. Imports reports for what no cell may say.
 
 Quotes, line ends, a byte order mark, the separator and bytes that are no UTF-8 are the file's own.
 """
