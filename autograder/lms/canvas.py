@@ -106,7 +106,7 @@ FIXED = {
 ASSIGNMENT = re.compile(r"(?P<title>.*) \((?P<id>\d+)\)$", re.DOTALL)
 POSSIBLE = "points possible"
 READ_ONLY = "(read only)"
-ORDER = (("canvas", "canvas"), ("sid", "sid"), ("login", "login"), ("login", "email"), ("name", "name"))
+ORDER = (("sid", "sid"), ("login", "login"), ("login", "email"), ("name", "name"))
 
 
 def fill(table: Table, records: Sequence[Record], *, title: str = "", column: str = "") -> Filled:
@@ -184,6 +184,8 @@ def _index(table: Table, places: Mapping[str, int], students: Sequence[int]) -> 
 
 
 def _rows_of(index: Index, record: Record, student: Mapping[str, str]) -> set[int]:
+    if student.get("canvas"):
+        return index.find("canvas", student["canvas"])  # that user or nobody: another of the same name is somebody else
     for kind, key in ORDER:
         if student.get(key) and (rows := index.find(kind, student[key])):
             return rows

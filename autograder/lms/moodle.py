@@ -219,7 +219,7 @@ def feedback_zip(records: Sequence[Record], pages: Mapping[str, bytes]) -> tuple
             if not number or name not in pages:
                 problems.append(f"{name}: {'has no page' if number else 'is of no participant of Moodle'}, left out")
                 continue
-            who = re.sub(r'[_\\/:*?"<>|]+', " ", name.removesuffix(f"_{number}")).strip(" .") or BLIND
+            who = re.sub(r'[\s_\\/:*?"<>|]+', " ", name.removesuffix(f"_{number}")).strip(" .") or BLIND
             info = zipfile.ZipInfo(f"{who}_{number}_assignsubmission_file/feedback.html", ZIP_TIME)
             info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             archive.writestr(info, pages[name])

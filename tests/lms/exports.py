@@ -13,7 +13,9 @@ RNN = b"def rnn_step(): ...\n"
 GRU = b"def gru_step(): ...\n"
 WORK = {"memnet/rnn.py": RNN, "memory_in_networks.ipynb": b"{}"}
 LONG = "n" * 150
-HOSTILE = ["=cmd|' C calc'!A0", "O'Neil \"Q\"", "佐藤 花子", "\u05d3\u05d5\u05d3 \u202e\u05d1", "CON", LONG, "a;b,c", "@x", "<b>&amp;"]
+HOSTILE = [
+    "=cmd|' C calc'!A0", "O'Neil \"Q\"", "佐藤 花子", "\u05d3\u05d5\u05d3 \u202e\u05d1", "CON", LONG, "a;b,c", "@x", "<b>&amp;",
+]  # fmt: skip
 
 
 def under(prefix: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -98,9 +100,7 @@ MOODLE = {
     "Text Only_657722_assignsubmission_onlinetext/onlinetext.html": b"<p>",
     "stray.txt": b"",
 }
-MOODLE_BLIND = {f"Teilnehmer/in_{n}_assignsubmission_file".replace("/", " "): b"" for n in ()} | {
-    f"Teilnehmer_{n}_assignsubmission_file_rnn.py": RNN for n in (11, 12, 13)
-}
+MOODLE_BLIND = {f"Teilnehmer_{n}_assignsubmission_file_rnn.py": RNN for n in (11, 12, 13)}
 NBGRADER = {
     **under("submitted/jdoe/hw1", WORK),
     "submitted/jdoe/hw1/timestamp.txt": b"2015-02-02 14:58:23.948203 America/Los_Angeles\n",
