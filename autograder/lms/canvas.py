@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..grading.intake import Entry, Export, Student, distinct_names, is_zip_name, same_name, visible
-from .students import Filled, Index, Record, match, score, ungraded, whole_name
+from .students import Filled, Index, Record, match, possible, score, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number
 
 TITLE = "Canvas bulk download"
@@ -119,12 +119,12 @@ def fill(table: Table, records: Sequence[Record], *, title: str = "", column: st
     if "canvas" not in places or not ("student" in places or {"last", "first"} <= set(places)):
         raise TableError(f"{table.name}: is no Canvas gradebook: the columns Student and ID are missing; export it from Canvas")
     target = _column(table, max(places.values()), title, column)
-    students, possible = _student_rows(table, places)
+    students, special = _student_rows(table, places)
     index = _index(table, places, students)
     good, problems = ungraded(records)
     found, unmatched = match(good, lambda record, student: _rows_of(index, record, student))
     shown = [table.value(row, target) for row in range(1, len(table.rows))]
-    comma = decimal_comma(shown + [table.value(row, n) for row in possible for n in range(len(table.header))], table.separator)
+    comma = decimal_comma(shown + [table.value(row, n) for row in special for n in range(len(table.header))], table.separator)
     changes = {}
     for row, record in sorted(found.items()):
         if table.value(row, target).casefold() == "ex":
@@ -132,10 +132,10 @@ def fill(table: Table, records: Sequence[Record], *, title: str = "", column: st
         elif target >= len(table.rows[row]):
             problems.append(f"{record['submission']}: the row has no cell in the column; export the gradebook again")
         else:
-            changes[row, target] = number(score(record), comma)
+            changes[row, target] = number(score(record), comma, table.value(row, target))
     problems += unmatched
     said = f"{len(changes)} of {len(students)} students filled in, column {table.header[target]!r}"
-    return Filled(table.with_cells(changes), said, (*problems, *_other_possible(table, possible, target, good)))
+    return Filled(table.with_cells(changes), said, (*problems, *_other_possible(table, special, target, good)))
 
 
 def _column(table: Table, last_fixed: int, title: str, wanted: str) -> int:
@@ -192,9 +192,9 @@ def _rows_of(index: Index, record: Record, student: Mapping[str, str]) -> set[in
     return set() if student else index.anywhere(str(record["submission"]))
 
 
-def _other_possible(table: Table, possible: Sequence[int], target: int, records: Sequence[Record]) -> list[str]:
-    ours = {float(record["possible"]) for record in records}
-    theirs = [table.value(row, target).replace(",", ".") for row in possible]
+def _other_possible(table: Table, special: Sequence[int], target: int, records: Sequence[Record]) -> list[str]:
+    ours = {possible(record) for record in records}
+    theirs = [table.value(row, target).replace(",", ".") for row in special]
     said = {float(text) for text in theirs if re.fullmatch(r"\d+(\.\d+)?", text)}
     if said and ours and said != ours:
         first, second = min(said), min(ours)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..checks.feedback import WORDS, explain
 from ..grading.intake import Entry, Export, Student, distinct_names, visible
-from .students import Record, plain_text
+from .students import Record, plain_text, possible
 
 TITLE = "GitHub Classroom clones"
 ENDING = "-submissions"  # of the folder that `gh classroom clone` makes
@@ -61,7 +61,7 @@ def result(record: Record) -> str:
     statuses = {test["status"] for test in tests}
     whole = "error" if "error" in statuses or not tests else ("pass" if statuses == {"pass"} else "fail")
     found = {"version": 3, "status": whole, "message": visible(record["problem"], MAX_OUTPUT) or None,
-             "max_score": record["possible"], "tests": tests}  # fmt: skip
+             "max_score": possible(record), "tests": tests}  # fmt: skip
     return base64.b64encode(json.dumps(found, sort_keys=True).encode()).decode()
 
 

@@ -116,7 +116,9 @@ MAX_OUTPUT = 10_000  # characters of what one question says
 def results(record: Mapping[str, Any], visibility: str = "after_published") -> dict[str, Any]:
     """Return a record as Gradescope's results.json says it: one test a question, what hidden cases say left out."""
     tests = [_test(question) for question in record["questions"]]
-    lines = [*([record["problem"]] if record["problem"] else []), *(f"Note: {note}" for note in record["notes"])]
+    tests += [_written(answer) for answer in record.get("written", ())]
+    lines = [record["problem"]] if record["problem"] else []
+    lines += [*record.get("policy", {}).get("why", ()), *(f"Note: {note}" for note in record["notes"])]
     return {
         "score": score(record),
         "output": plain_text("\n".join(map(str, lines)), MAX_OUTPUT),
@@ -127,6 +129,17 @@ def results(record: Mapping[str, Any], visibility: str = "after_published") -> d
         "stdout_visibility": "hidden",
         "extra_data": {"submission": record["submission"], "content": record["content"], "status": record["status"]},
         "tests": tests,
+    }
+
+
+def _written(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "score": answer["earned"],
+        "max_score": answer["possible"],
+        "name": answer["name"],
+        "number": answer["number"],
+        "output": plain_text(str(answer["comment"]), MAX_OUTPUT),
+        "tags": ["written"],
     }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from ..grading.intake import Entry, Export, Piece, Student, distinct_names, is_zip_name, visible
-from .students import Filled, Index, Record, label, match, score, ungraded, whole_name
+from .students import Filled, Index, Record, label, match, possible, score, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number, safe
 
 TITLE = "Moodle download"
@@ -69,7 +69,7 @@ def _alone(pieces: list[Piece]) -> tuple[Piece, ...]:
 NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?$")
 NOTHING = ("", "-")
 PARTICIPANT = re.compile(r"\D*?(\d+)$")
-MOMENT = re.compile(r"\d{4}.*\d[:.h]\d\d|\d[:.h]\d\d.*\d{4}", re.DOTALL)
+MOMENT = re.compile(r"(?=.{6,80}$).*\d\s?[:.h]\s?\d\d", re.DOTALL)  # a date with a time of day, in whatever language
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -98,7 +98,7 @@ def fill(table: Table, records: Sequence[Record], *, grade: str = "", feedback: 
         elif len(table.rows[row]) <= max(target, comments or 0):
             problems.append(f"{record['submission']}: its row has too few cells; download the worksheet again")
         else:
-            changes[row, target] = number(score(record), comma)
+            changes[row, target] = number(score(record), comma, table.value(row, target))
             if comments is not None:
                 changes[row, comments] = comment(record)
     filled = sum(column == target for _, column in changes)
@@ -142,7 +142,7 @@ def _feedback_column(table: Table, rows: Sequence[int], grade: int) -> int | Non
         return english[0]
     last = len(table.header) - 1
     texts = [table.value(row, last) for row in rows]
-    dated = all(text == "-" or MOMENT.search(text) for text in texts)
+    dated = all(text == "-" or MOMENT.match(text) for text in texts)
     return None if dated or last - grade < 4 else last
 
 
@@ -198,11 +198,12 @@ def _teams(
 
 def comment(record: Record) -> str:
     """What the worksheet tells a student: points a question, as HTML, which is what Moodle takes it for."""
-    lines = [f"{score(record):g} of {record['possible']:g} points"]
+    lines = [f"{score(record):g} of {possible(record):g} points"]
     if record["problem"]:
         lines.append(visible(str(record["problem"]), 500))
     else:
         lines += [f"{q['number']} {q['name']}: {q['earned']:g} of {q['possible']:g}" for q in record["questions"]]
+        lines += [f"{a['number']} {a['name']}: {a['earned']:g} of {a['possible']:g}" for a in record.get("written", ())]
     return safe("<br>".join(escape(line) for line in lines))
 
 

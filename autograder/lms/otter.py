@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..grading.intake import Entry, Export, is_zip_name, visible
 from .plain import named_entries
-from .students import Record, score
+from .students import Record, possible, score
 from .table import csv_text
 
 TITLE = "flat folder of zips and notebooks"
@@ -43,14 +43,14 @@ def final_grades(records: Sequence[Record]) -> str:
     """Return the final_grades.csv of `otter grade`: points a question, the questions sorted, the files sorted."""
     points = {question["name"]: question["possible"] for record in records for question in record["questions"]}
     names = sorted(points)
-    possible = max((record["possible"] for record in records), default=0)
+    most = max(map(possible, records), default=0)
     rows: list[list[object]] = [
         ["file", *names, "total_points_earned", "percent_correct", "grading_status"],
-        ["points-per-question", *(points[name] for name in names), possible, 1, "--"],
+        ["points-per-question", *(points[name] for name in names), most, 1, "--"],
     ]
     for record in sorted(records, key=lambda record: str(record["submission"])):
         earned = {question["name"]: question["earned"] for question in record["questions"]}
-        share = round(score(record) / record["possible"], 4) if record["possible"] else 0.0
+        share = round(score(record) / possible(record), 4) if possible(record) else 0.0
         status = visible(record["problem"], 500) or ("Completed" if record["status"] == "graded" else record["status"])
         rows.append([record["submission"], *(earned.get(name, 0.0) for name in names), score(record), share, status])
     return csv_text(rows)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, same_name
-from .students import Record, score
+from .students import Record, possible, score
 from .table import csv_text, number
 
 TITLE = "folders and zips"
@@ -56,7 +56,7 @@ def alone(export: Export, package: str, *, loose: bool) -> list[Entry]:
 
 
 def _holds(export: Export, folder: str, package: str) -> bool:
-    return any(kind == "folder" and same_name(name, package) for name, kind in export.names(folder).items())
+    return any(kind == "folder" and same_name(name, package) for name, kind in export.peek(folder).items())
 
 
 def one_file(path: Path) -> list[Entry]:
@@ -74,8 +74,8 @@ def wrapper(export: Export, package: str) -> Export | None:
         return None
     inner = export.within(only)
     held = 0
-    for name, kind in inner.names().items():
-        below = inner.names(name) if kind == "folder" else {}
+    for name, kind in inner.peek("").items():
+        below = inner.peek(name) if kind == "folder" else {}
         held += is_zip_name(name) or any(same_name(one, package) for one in below)
         held += any(kind == "folder" and _holds(inner, f"{name}/{one}", package) for one, kind in below.items())
     return inner if held > 1 else None
@@ -102,7 +102,7 @@ def grades_csv(records: Sequence[Record]) -> str:
         for student in record.get("students") or [{}]:
             who = [student.get(key, "") for key in STUDENT]
             when = [record.get("group", ""), record.get("submitted_at", ""), late, record.get("attempt") or ""]
-            points = [number(score(record), False), number(record["possible"], False)]
+            points = [number(score(record), False), number(possible(record), False)]
             rows.append(
                 [record["submission"], *who, *when, record["status"], *points, *(earned.get(name, 0.0) for name in names)]
             )

@@ -28,8 +28,13 @@ class Filled:
 
 
 def score(record: Record) -> float:
-    """The points that count: after the late policy, if there is one."""
-    return float(record["total"])
+    """The points that count: the total, after the late policy if there is one, and those of written answers."""
+    return round(float(record["total"] + sum(answer["earned"] for answer in record.get("written", ()))), 2)
+
+
+def possible(record: Record) -> float:
+    """The points that could be had, optional ones left out: of the questions, and of the written answers graded."""
+    return float(record["possible"] + sum(answer["possible"] for answer in record.get("written", ())))
 
 
 def whole_name(text: str) -> str:

@@ -152,9 +152,12 @@ def decimal_comma(values: list[str], separator: str) -> bool:
     return separator == ";" and not any(re.fullmatch(r"-?\d+\.\d+", value) for value in values)
 
 
-def number(value: float, comma: bool) -> str:
-    """Write points: two decimals at most, none that are zero."""
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
+def number(value: float, comma: bool, there: str = "") -> str:
+    """Write points: two decimals at most, none that are zero; as they stand `there`, if they are the same."""
+    text = f"{value:.2f}"
+    if re.fullmatch(r"\d+([.,]\d+)?", there) and f"{float(there.replace(',', '.')):.2f}" == text:
+        return there
+    text = text.rstrip("0").rstrip(".")
     return text.replace(".", ",") if comma else text
 
 

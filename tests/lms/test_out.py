@@ -12,7 +12,8 @@ import defusedxml.ElementTree
 import pytest
 
 from autograder.lms import github_classroom, gradescope, junit, nbgrader, otter, plain
-from autograder.lms.students import plain_text
+from autograder.lms.moodle import comment
+from autograder.lms.students import plain_text, possible, score
 
 from .records import of, record
 
@@ -80,7 +81,7 @@ def test_otter() -> None:
     text = otter.final_grades([record("b", 33.333), record("=a"), PROBLEM])
     assert rows(text)[:2] == [
         ["file", "rnn_step", "scale", "total_points_earned", "percent_correct", "grading_status"],
-        ["points-per-question", "1", "99", "100", "1", "--"],
+        ["points-per-question", "1", "99", "100.0", "1", "--"],
     ]
     assert rows(text)[2][0].startswith("'=1+1")
     assert rows(text)[2][1:5] == ["0.0", "0.0", "0.0", "0.0"]
@@ -132,6 +133,25 @@ def test_github_classroom() -> None:
     assert json.loads(base64.b64decode(github_classroom.result(right)))["status"] == "pass"
     whole = json.loads(base64.b64decode(github_classroom.result(PROBLEM)))
     assert (whole["status"], whole["message"][:12]) == ("error", "=1+1 \\u0000\\u"[:12])
+
+
+WRITTEN = {"name": "hardest part", "number": "G5", "earned": 3.5, "possible": 4, "points": [3.5], "comment": "=good\u202e"}
+RULED = record("x", 80.0, policy={"raw": 90.0, "penalty": 10.0, "why": ["2 days late"]}, written=[WRITTEN])
+
+
+def test_late_policy_and_written_answers_count() -> None:
+    assert (score(RULED), possible(RULED)) == (83.5, 104.0)
+    assert rows(nbgrader.grades_csv([RULED], "hw"))[1][-4:] == ["93.5", "10", "83.5", "104"]
+    assert rows(plain.grades_csv([RULED]))[1][12:14] == ["83.5", "104"]
+    assert rows(otter.final_grades([RULED]))[2][-3:-1] == ["83.5", "0.8029"]
+    found = gradescope.results(RULED)
+    assert (found["score"], found["output"]) == (83.5, "2 days late")
+    assert found["tests"][-1] == {
+        "score": 3.5, "max_score": 4, "name": "hardest part", "number": "G5", "output": "=good\\u202e", "tags": ["written"]
+    }  # fmt: skip
+    assert comment(RULED).startswith("83.5 of 104 points<br>")
+    assert comment(RULED).endswith("<br>G5 hardest part: 3.5 of 4")
+    assert json.loads(base64.b64decode(github_classroom.result(RULED)))["max_score"] == 104
 
 
 def test_text_from_outside() -> None:

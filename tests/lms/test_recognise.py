@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from autograder.grading.intake import Entry, IntakeError, Student, read_entry
 from autograder.lms import recognise
 from autograder.lms.recognise import FORMATS, Listing, read_export
 
-from ..test_intake import make_folder, make_zip, zipped
+from ..test_intake import make_folder, make_zip, posix, zipped
 from . import exports
 from .exports import GRU, LONG, RNN, WORK, both_forms, laid_out, under
 
@@ -154,6 +156,31 @@ def test_nbgrader(form: str, tmp_path: Path) -> None:
     }  # fmt: skip
     assert entries["o'neil b"].students == (Student(login="o'neil b"),)
     assert read_entry(entries["jdoe"]).notebook == b"{}"
+
+
+@posix
+def test_a_link_is_nobodys_assignment(tmp_path: Path) -> None:
+    path = make_folder(tmp_path / "submitted", {"jdoe/hw1/timestamp.txt": b"2015-02-02 14:58:23 UTC"})
+    make_folder(tmp_path / "elsewhere", {"timestamp.txt": b"2016-01-01 00:00:00 UTC"})
+    (path / "eve").mkdir()
+    (path / "eve/hw1").symlink_to(tmp_path / "elsewhere")
+    listing, entries = read(path)
+    assert (list(entries), listing.others) == (["jdoe"], ("eve",))
+
+
+def test_a_folder_that_cannot_be_listed_is_its_owners_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_folder(tmp_path / "in", {"anna/memnet/rnn.py": RNN, "bob/memnet/rnn.py": RNN})
+    scan = os.scandir
+
+    def refuse(folder: Path) -> Any:
+        if Path(folder).name == "bob":
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    _, entries = read(path)
+    assert read_entry(entries["bob"]).problem.startswith("the folder cannot be read (Permission denied); ")
+    assert dict(sources(entries["anna"])) == {"rnn": RNN}
 
 
 def test_nbgrader_of_several_assignments(tmp_path: Path) -> None:

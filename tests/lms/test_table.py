@@ -102,6 +102,7 @@ def test_refused_unread(tmp_path: Path) -> None:
 def test_numbers() -> None:
     assert [number(value, False) for value in (0.0, 87.5, 100, 1 / 3, 99.999)] == ["0", "87.5", "100", "0.33", "100"]
     assert number(87.5, True) == "87,5"
+    assert [number(87.5, False, there) for there in ("87.50", "87,500", "87.51", "EX")] == ["87.50", "87,500", "87.5", "87.5"]
     assert decimal_comma(["87,50"], ",")
     assert decimal_comma([""], ";")
     assert not decimal_comma(["87.5"], ";")
