@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autograder.lms.canvas import fill
 from autograder.lms.students import Filled
@@ -161,3 +166,30 @@ def test_refused(case: str) -> None:
     with pytest.raises(TableError) as refused:
         filled(book, [], **settings)
     assert str(refused.value).startswith(problem)
+
+
+cells = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\ufeff"), max_size=12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=6), st.sampled_from(",;\t"), st.booleans(),
+       st.sampled_from(["\n", "\r\n"]), st.booleans(), st.data())  # fmt: skip
+def test_of_any_gradebook_only_that_column_changes(
+    people: list[tuple[str, str]], separator: str, quoted: bool, end: str, mark: bool, data: st.DataObject
+) -> None:
+    """Whatever names and remarks say, those who were graded get their points, and the bytes between stay."""
+    buffer = io.StringIO()
+    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    writer = csv.writer(buffer, delimiter=separator, quoting=quoting, lineterminator=end)
+    rows = [["Student", "ID", "Section", "Homework (7)", "Memory in Networks (201)", "Remark"]]
+    rows += [[f"x{name}", str(1000 + n), remark, "", "", remark] for n, (name, remark) in enumerate(people)]
+    writer.writerows(rows)
+    raw = ("\ufeff" if mark else "") + buffer.getvalue()
+    graded = data.draw(st.sets(st.sampled_from(range(len(people)))))
+    found = filled(raw, [of(f"s{n}", n + 5, canvas=str(1000 + n)) for n in graded])
+    for n in graded:
+        rows[n + 1][4] = str(n + 5)
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=separator, quoting=quoting, lineterminator=end).writerows(rows)
+    assert found.data.decode() == ("\ufeff" if mark else "") + buffer.getvalue()
+    assert found.problems == ()

@@ -87,7 +87,7 @@ def test_otter() -> None:
     assert rows(text)[2][1:5] == ["0.0", "0.0", "0.0", "0.0"]
     assert rows(text)[2][5].startswith("'=1+1 \\u0000\\u001b")
     assert rows(text)[3:] == [
-        ["'=a", "0.0", "87.5", "87.5", "0.875", "Completed"], ["b", "0.0", "33.333", "33.333", "0.3333", "Completed"]
+        ["'=a", "0.0", "87.5", "87.5", "0.875", "Completed"], ["b", "0.0", "33.333", "33.33", "0.3333", "Completed"]
     ]  # fmt: skip
     assert rows(otter.final_grades([]))[1] == ["points-per-question", "0", "1", "--"]
 
