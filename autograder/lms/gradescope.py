@@ -21,6 +21,7 @@ METADATA = "submission_metadata.yml"
 MAX_METADATA = 512 * MB  # every attempt's results are in it
 # Every scalar stays a string: a student's number of 0123 is no octal, and no tag makes an object.
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+RESULTS = re.compile(rb"( +):?results:(?: |$|\r?\n)")
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d+))? *(Z|UTC|[+-]\d\d:?\d\d)?$")
 
 
@@ -39,8 +40,12 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
 
 
 def _metadata(export: Export) -> dict[str, Mapping[str, Any]]:
+    data = export.read(METADATA, MAX_METADATA)
     try:
-        loaded = yaml.load(export.read(METADATA, MAX_METADATA), LOADER)
+        try:
+            loaded = yaml.load(_without_results(data), LOADER)
+        except yaml.YAMLError:  # it is laid out otherwise than Gradescope does
+            loaded = yaml.load(data, LOADER)
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:
         raise IntakeError(
             f"{export.shown}: {METADATA} is damaged ({visible(str(error))}); export the submissions again"
@@ -52,6 +57,20 @@ def _metadata(export: Export) -> dict[str, Mapping[str, Any]]:
         if "/" in key or "\\" in key or key in (".", ".."):
             raise IntakeError(f"{export.shown}: {METADATA} names {visible(key)}, which is no folder here; export again")
     return found
+
+
+def _without_results(data: bytes) -> bytes:
+    """Leave out what earlier grading said, which is most of the file and nothing to us: lines deeper than their key."""
+    kept, skipped = [], -1
+    for line in data.splitlines(keepends=True):
+        depth = len(line) - len(line.lstrip(b" "))
+        if skipped >= 0 and (depth > skipped or not line.strip()):
+            continue
+        found = RESULTS.match(line)
+        skipped = found.end(1) if found else -1
+        if not found:
+            kept.append(line)
+    return b"".join(kept)
 
 
 def _entry(export: Export, name: str, key: str, data: Mapping[str, Any], there: Mapping[str, str]) -> Entry:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.grading.intake import Entry, IntakeError, Student, read_entry
-from autograder.lms import recognise
+from autograder.lms import gradescope, recognise
 from autograder.lms.recognise import FORMATS, Listing, read_export
 
 from ..test_intake import make_folder, make_zip, posix, zipped
@@ -57,6 +57,42 @@ def test_gradescope(form: str, wrapped: bool, tmp_path: Path) -> None:
     }  # fmt: skip
     assert read_entry(entries["7.pdf"]).problem.startswith("there is no folder memnet/, only 7.pdf; ")
     assert read_entry(entries["submission_1003"]).problem.startswith("the folder is empty; ")
+
+
+RESULTS = """\
+submission_1:
+  :submitters:
+  - :name: |-
+      A
+      :results: no key
+    :sid: '1'
+  :results:
+    tests:
+    - name: x
+      output: |
+        @ what would be no YAML: [
+
+        :submitters: {}
+  :history:
+  - :created_at: 2023-09-20 10:00:00 Z
+    :results: {a: [1,
+      2]}
+    :score: 3.0
+  :created_at: 2023-09-21 10:00:00 Z
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_gradescope_results_are_skipped(end: str, tmp_path: Path) -> None:
+    """They are most of the file; whatever an autograder wrote there moves nothing."""
+    text = RESULTS.replace("\n", end).encode()
+    assert b"would be" not in gradescope._without_results(text)
+    path = make_folder(tmp_path / "in", {"submission_metadata.yml": text})
+    entry = read(path)[1]["submission_1"]
+    assert (entry.students[0].sid, entry.submitted_at, entry.attempt) == ("1", f"2023-09-21T10:00:00{UTC}", 2)
+    flat = b"submission_1:\n  {\n  results: [1,\n2],\n  submitters: [{name: Jane Doe}]\n}"
+    path = make_folder(tmp_path / "flat", {"submission_metadata.yml": flat})
+    assert read(path)[1]["submission_1"].students == (Student("Jane Doe"),)
 
 
 @pytest.mark.parametrize(
