@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import select
 import signal
@@ -49,6 +50,8 @@ def zygote_main(torch: bool) -> None:
     judge = socket.socket(fileno=3)
     preload(torch)
     lockdown.prepare()
+    gc.collect()
+    gc.freeze()  # a worker need not look through all that was loaded here, nor copy its pages, to collect its own garbage
     judge.send(b"ready")
     while True:
         message, descriptors, _, _ = socket.recv_fds(judge, 16, 3)

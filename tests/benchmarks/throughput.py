@@ -1,11 +1,10 @@
 """Grade 200 submissions, and ten of them with `otter run` of the same questions, in one run: ratios of CPU time.
 
-    python tests/benchmarks/throughput.py [--submissions 200] [--otter build/otter-venv/bin/otter]
+    python tests/benchmarks/throughput.py [--submissions 200] [--parts ABCDEF] [--otter .venv/bin/otter]
 
-Without an otter its part is left out and said to be. Otter lives in an environment of its own:
-
-    python -m venv build/otter-venv
-    build/otter-venv/bin/python -m pip install 'otter-grader[grading]==7.0.0' numpy torch==2.13.0
+The memory budget of part G has the students' own code work for half a second, whoever grades it: without `--parts`
+parts A to F are measured first, then all.
+Without an otter its part is left out and said to be.
 """
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -70,12 +68,6 @@ def make_class(folder: Path, count: int) -> list[Path]:
         shutil.copytree(packages[SAMPLES[index % len(SAMPLES)]], target / "memnet")
         made.append(target)
     return made
-
-
-def cpu_of_children() -> float:
-    """CPU seconds of all children that have ended, and of theirs."""
-    use = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return use.ru_utime + use.ru_stime
 
 
 # ---------------------------------------------------------------- the same questions for otter
@@ -149,6 +141,14 @@ def otter_submission(submission: Path, target: Path) -> Path:
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
+def refuse_wrong_scores(path: Path) -> None:
+    """The solution earns all of otter's points, or the comparison means nothing."""
+    tests = [test for test in json.loads(path.read_text(encoding="utf-8"))["tests"] if "score" in test]
+    lost = [test["name"] for test in tests if test["score"] != test["max_score"]]
+    if lost or not tests:
+        raise SystemExit(f"by otter the solution loses points in {', '.join(lost) or 'everything'}; mend the tests here")
+
+
 # ---------------------------------------------------------------- the run
 
 
@@ -156,36 +156,48 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--submissions", type=int, default=200)
-    parser.add_argument("--otter", default=str(ROOT / "build/otter-venv/bin/otter"))
+    parser.add_argument("--parts", default="", help="the letters of the parts that are graded")
+    parser.add_argument("--otter", type=Path, default=Path(sys.executable).with_name("otter"))
     options = parser.parse_args()
-    assignment = find_assignment(None)
-    bundle, path = ready_bundle(assignment, None)
-    numpy_only = bundles.from_bytes(path.read_bytes())
+    bundle, _ = ready_bundle(find_assignment(None), None)
+    every = "".join(dict.fromkeys(question.part for question in bundle.questions))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        made = make_class(folder, options.submissions)
-        command = [sys.executable, "-c", "import sys; from autograder.cli import main; sys.exit(main())", "grade"]
-        wall, cpu, peak = measured([*command, str(folder / "class"), "--out", str(folder / "out")], ROOT)
-        count = sum(len(question.cases) for question in bundle.questions)
-        print(f"autograder: {len(made)} submissions of {len(bundle.questions)} questions, {count} cases each")
-        print(f"  {wall:.1f} s, {len(made) / wall:.1f} a second, {cpu / len(made):.3f} CPU seconds a submission, "
-              f"largest process {peak:.0f} MB")  # fmt: skip
-        if not Path(options.otter).exists():
-            print(f"otter: not measured, {options.otter} is not there; see the top of this file")
-            return
-        zip_path, cases = otter_assignment(folder / "otter", numpy_only, options.otter)
-        begun, total, most = time.perf_counter(), 0.0, 0.0
-        for submission in made[:10]:
-            zipped = otter_submission(submission, folder / "zips")
-            _, seconds, peak_otter = measured([options.otter, "run", "-a", str(zip_path), "-o", str(folder / "run"),
-                                               str(zipped)], folder)  # fmt: skip
-            total, most = total + seconds, max(most, peak_otter)
-        wall_otter = (time.perf_counter() - begun) / 10
-        print(f"otter run: 10 submissions, {cases} cases each (numpy questions only, in-process)")
-        print(f"  {wall_otter:.1f} s and {total / 10:.2f} CPU seconds a submission, largest process {most:.0f} MB")
-        print(f"ratio: {total / 10 / (cpu / len(made)):.0f} times otter's throughput by CPU seconds a submission")
-        print(f"       {wall_otter / (wall / len(made)):.0f} times by the clock, otter one after the other, "
-              f"{os.cpu_count()} cores here")  # fmt: skip
+        made = make_class(Path(name), options.submissions)
+        for parts in [options.parts] if options.parts else ["ABCDEF", every]:
+            some = replace(bundle, questions=tuple(q for q in bundle.questions if q.part in parts))
+            print(f"parts {', '.join(parts)}")
+            measure(Path(name), made, some, options.otter, parts)
+
+
+def measure(folder: Path, made: list[Path], bundle: Bundle, otter: Path, parts: str) -> None:
+    """Grade the class with the questions of a bundle, and ten of it by otter, and print the ratios."""
+    path = folder / f"{parts}.npz"
+    bundles.write_file(path, bundles.to_bytes(bundle))
+    command = [sys.executable, "-c", "import sys; from autograder.cli import main; sys.exit(main())", "grade"]
+    command += [str(folder / "class"), "--out", str(folder / f"out-{parts}"), "--bundle", str(path)]
+    wall, cpu, peak = measured(command, ROOT)
+    count = sum(len(question.cases) for question in bundle.questions)
+    print(f"autograder: {len(made)} submissions of {len(bundle.questions)} questions, {count} cases each")
+    print(f"  {wall:.1f} s, {len(made) / wall:.1f} a second, {cpu / len(made):.3f} CPU seconds a submission, "
+          f"largest process {peak:.0f} MB")  # fmt: skip
+    if not otter.exists():
+        print(f"otter: not measured, {otter} is not there; see the top of this file")
+        return
+    here = folder / f"otter-{parts}"
+    zip_path, cases = otter_assignment(here, bundle, str(otter))
+    (here / "run").mkdir()
+    total, most, wall_otter = 0.0, 0.0, 0.0
+    for submission in made[:10]:
+        zipped = otter_submission(submission, here / "zips")
+        ran = measured([str(otter), "run", "-a", str(zip_path), "-o", str(here / "run"), str(zipped)], here)
+        wall_otter, total, most = wall_otter + ran[0] / 10, total + ran[1], max(most, ran[2])
+        if submission is made[0]:  # the solution: what otter is asked must be what can be earned
+            refuse_wrong_scores(here / "run" / "results.json")
+    print(f"otter run: 10 submissions, {cases} cases each (numpy questions only, in-process)")
+    print(f"  {wall_otter:.1f} s and {total / 10:.2f} CPU seconds a submission, largest process {most:.0f} MB")
+    print(f"ratio: {total / 10 / (cpu / len(made)):.0f} times otter's throughput by CPU seconds a submission")
+    print(f"       {wall_otter / (wall / len(made)):.0f} times by the clock, otter one after the other, "
+          f"{os.cpu_count()} cores here")  # fmt: skip
 
 
 if __name__ == "__main__":
