@@ -191,7 +191,7 @@ def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
     """Return what two names share where a file system takes them for one."""
     return _nfc(_nfc(name).casefold())
 
@@ -227,12 +227,16 @@ class Export:
         """Return a folder of this export as an export of its own."""
         return Export(self.path, self._full(folder)) if self.is_zip else Export(self.path / folder)
 
-    def names(self, inside: str = "") -> dict[str, str]:
-        """Return name -> file, folder, link or special, of what lies in a folder; hidden files are left out."""
+    def names(self, inside: str = "", *, dotted: bool = False) -> dict[str, str]:
+        """Return name -> file, folder, link or special, of what lies in a folder.
+
+        Hidden files are left out; with `dotted`, only those that systems leave behind: a person's name may begin so.
+        """
         found = self._archive().children.get(self._full(inside), {}) if self.is_zip else self._scan(self.path / inside)
         if len(found) > MAX_EXPORT_NAMES:
             raise IntakeError(f"{self.shown}: holds more than {MAX_EXPORT_NAMES} files in a folder; give it in parts")
-        return {name: found[name] for name in sorted(found) if not _hidden(name)}
+        hidden = _left_behind if dotted else _hidden
+        return {name: found[name] for name in sorted(found) if not hidden(name)}
 
     def peek(self, inside: str) -> dict[str, str]:
         """Return the same as names, and nothing for a folder that cannot be listed: that is its owner's problem."""
@@ -294,7 +298,7 @@ def distinct_names(wanted: Sequence[str]) -> list[str]:
 
 def same_name(one: str, other: str) -> bool:
     """Tell whether a file system may take two names for one."""
-    return _key(one) == _key(other)
+    return name_key(one) == name_key(other)
 
 
 def is_zip_name(name: str) -> bool:
@@ -303,7 +307,11 @@ def is_zip_name(name: str) -> bool:
 
 
 def _hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in NOT_OURS
+    return name.startswith(".") or _left_behind(name)
+
+
+def _left_behind(name: str) -> bool:
+    return name.startswith("._") or name.lower() in NOT_OURS
 
 
 # One submission
@@ -406,7 +414,7 @@ def _package_folders(items: list[_Item], package: str) -> list[tuple[str, ...]]:
     folders = {item.parts[:depth] for item in items for depth in (1, 2) if depth < len(item.parts)}
     folders |= {item.parts for item in items if item.kind in ("folder", "link")}
     for depth in (1, 2):
-        named = sorted(f for f in folders if len(f) == depth and _key(f[-1]) == _key(package))
+        named = sorted(f for f in folders if len(f) == depth and name_key(f[-1]) == name_key(package))
         if named:
             return [folder for folder in named if folder[-1] == package] or named
     return []
@@ -501,7 +509,7 @@ def _read_modules(entries: list[_Item], base: tuple[str, ...], package: str, not
             notes.append(f"{_shown(entry.parts)} is not used: `import {module.lower()}` is the library")
         else:
             modules[module].append(entry)
-    if base and _key(base[-1]) == _key(package):
+    if base and name_key(base[-1]) == name_key(package):
         _note_others(entries, base, notes)
     if not modules:
         raise _ProblemError("no-module", _shown(base) or package)
@@ -528,9 +536,9 @@ def _drop_other_cases(modules: dict[str, list[_Item]], notes: list[str]) -> None
     """Keep one of RNN.py and rnn.py, the lower-case one: on many systems they are one file."""
     kept: dict[str, str] = {}
     for module in sorted(modules, key=lambda name: (name != name.lower(), name)):
-        if kept.setdefault(_key(module), module) != module:
+        if kept.setdefault(name_key(module), module) != module:
             shown = _shown(modules.pop(module)[0].parts)
-            notes.append(f"{shown} is not used: {kept[_key(module)]}.py is there too; keep one")
+            notes.append(f"{shown} is not used: {kept[name_key(module)]}.py is there too; keep one")
 
 
 def _read_notebook(entries: list[_Item], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
@@ -582,9 +590,9 @@ def _folder_items(folder: Path, parts: tuple[str, ...], package: str) -> Iterato
     for name, kind in kinds.items():
         here = (*parts, _nfc(name))
         yield _Item(here, kind, partial(_read_regular, folder / name, _shown(here)))
-    if parts and _key(parts[-1]) == _key(package):
+    if parts and name_key(parts[-1]) == name_key(package):
         return  # only what lies directly in the package counts
-    packages = [name for name in names if _key(name) == _key(package) and kinds[name] in ("folder", "link")]
+    packages = [name for name in names if name_key(name) == name_key(package) and kinds[name] in ("folder", "link")]
     for name in packages if packages or parts else names:
         if kinds[name] == "folder":
             yield from _folder_items(folder / name, (*parts, _nfc(name)), package)
@@ -777,8 +785,8 @@ def file_stem(names: Sequence[str]) -> dict[str, str]:
     digits = dict.fromkeys(names, 0)
     while True:
         stems = {name: _stem(name, length) for name, length in digits.items()}
-        often = Counter(_key(stem) for stem in stems.values())
-        clashing = [name for name, stem in stems.items() if often[_key(stem)] > 1]
+        often = Counter(name_key(stem) for stem in stems.values())
+        clashing = [name for name, stem in stems.items() if often[name_key(stem)] > 1]
         if not clashing:
             return stems
         for name in clashing:  # 8 digits first; more only if somebody searched for names that share them

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..grading.intake import Entry, Export, Student, distinct_names, is_zip_name, same_name, visible
+from ..grading.intake import Entry, Export, Student, distinct_names, is_zip_name, name_key, visible
 from .students import Filled, Index, Record, match, possible, score, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number
 
@@ -79,13 +79,12 @@ def _file(name: str, kind: str, match: re.Match[str]) -> _File:
 def _entry(
     export: Export, name: str, key: tuple[str, str], facts: tuple[str, bool], files: list[_File], aside: list[str]
 ) -> Entry:
-    kept: list[_File] = []
+    latest: dict[str, _File] = {}
     for file in sorted(files, key=lambda file: (file.attachment, file.again), reverse=True):
-        later = next((one for one in kept if same_name(one.original, file.original)), None)
-        if later is None:
-            kept.append(file)
-        else:
+        later = latest.setdefault(name_key(file.original), file)
+        if later is not file:
             aside.append(f"{visible(file.original)}, an earlier attempt ({file.attachment}; {later.attachment} counts)")
+    kept = list(latest.values())
     alone = len(kept) == 1 and (is_zip_name(kept[0].original) or kept[0].kind == "folder")
     return Entry(
         name,

@@ -34,10 +34,10 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
     pieces: dict[tuple[str, str], list[Piece]] = defaultdict(list)
     aside: dict[tuple[str, str], list[str]] = defaultdict(list)
     others = []
-    for name, kind in export.names().items():
+    for name, kind in export.names(dotted=True).items():
         match = NAME.match(name)
         if match is None:
-            others.append(name)
+            others += [] if name.startswith(".") else [name]
             continue
         key = (match["who"], match["pid"])
         pieces[key] += []

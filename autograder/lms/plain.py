@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, same_name
+from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, name_key, same_name
 from .students import Record, possible, score
 from .table import csv_text, number
 
@@ -32,8 +32,8 @@ def stem(name: str, kind: str) -> str:
 
 def named_entries(export: Export, stems: dict[str, str]) -> list[Entry]:
     """Return an entry for each file or folder; where two would be called the same, both keep their endings."""
-    often = Counter(_key(one) for one in stems.values())
-    pairs = sorted((one if often[_key(one)] == 1 else name, name) for name, one in stems.items())
+    often = Counter(name_key(one) for one in stems.values())
+    pairs = sorted((one if often[name_key(one)] == 1 else name, name) for name, one in stems.items())
     shown = distinct_names([wanted for wanted, _ in pairs])
     pieces = (export.piece(name, "" if is_zip_name(name) or not _is_file(name) else name) for _, name in pairs)
     return sorted((Entry(name, (piece,)) for name, piece in zip(shown, pieces, strict=True)), key=lambda entry: entry.name)
@@ -79,10 +79,6 @@ def wrapper(export: Export, package: str) -> Export | None:
         held += is_zip_name(name) or any(same_name(one, package) for one in below)
         held += any(kind == "folder" and _holds(inner, f"{name}/{one}", package) for one, kind in below.items())
     return inner if held > 1 else None
-
-
-def _key(name: str) -> str:
-    return distinct_names([name])[0].casefold()
 
 
 # ---------------------------------------------------------------- out

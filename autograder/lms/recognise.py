@@ -17,6 +17,7 @@ SYSTEMS = {
     "otter": otter,
 }
 FORMATS = (*SYSTEMS, "plain")
+MAX_OTHERS = 50  # names that are listed of what is no submission
 
 
 @dataclass(frozen=True)
@@ -90,4 +91,6 @@ def _read(export: Export, system: str, detail: str, evidence: str) -> Listing:
 def _listing(system: str, title: str, evidence: str, entries: list[Entry], others: list[str]) -> Listing:
     count = f"{len(entries)} submission{'s' if len(entries) > 1 else ''}"
     known = f" ({evidence})" if evidence else ""
-    return Listing(system, f"{title}{known}: {count}; --format overrides", tuple(entries), tuple(sorted(others)))
+    more = len(others) - MAX_OTHERS
+    shown = [*sorted(others)[:MAX_OTHERS], *([f"{more} more files and folders"] if more > 0 else [])]
+    return Listing(system, f"{title}{known}: {count}; --format overrides", tuple(entries), tuple(shown))

@@ -90,7 +90,20 @@ def parse(data: bytes, name: str) -> Table:
     first = re.sub(r'"[^"]*"', "", text[start : start + 100_000])
     first = END.split(first.lstrip("\r\n"), maxsplit=1)[0]
     separator = max(",;\t", key=first.count)
-    rows = [row for row in _rows(text, start, separator, name) if len(row) > 1 or row[0].value]
+    try:
+        rows = _whole_rows(text, start, separator, name, php=False)
+    except TableError:
+        try:  # PHP, and so Moodle, writes a quote after a backslash as it is
+            rows = _whole_rows(text, start, separator, name, php=True)
+        except TableError:
+            rows = []
+        if not rows:
+            raise
+    return Table(name, text, separator, tuple(rows))
+
+
+def _whole_rows(text: str, start: int, separator: str, name: str, *, php: bool) -> list[tuple[Cell, ...]]:
+    rows = [row for row in _rows(text, start, separator, name, php=php) if len(row) > 1 or row[0].value]
     if not rows:
         raise TableError(f"{name}: is empty; name the file that was exported")
     for row in rows:
@@ -99,14 +112,16 @@ def parse(data: bytes, name: str) -> Table:
                 f"{name}:{_line(text, row[0].start)}: has {len(row)} cells and the header {len(rows[0])}; "
                 "take the file as it was exported"
             )
-    return Table(name, text, separator, tuple(rows))
+    return rows
 
 
-def _rows(text: str, place: int, separator: str, name: str) -> list[tuple[Cell, ...]]:
-    plain = re.compile(f"[^{separator}\r\n]*")
+def _rows(text: str, place: int, separator: str, name: str, *, php: bool) -> list[tuple[Cell, ...]]:
+    # A carriage return ends a line alone only where no line feed does.
+    line_end = re.compile(r"\r?\n" if "\n" in text else r"\r")
+    plain = re.compile(f"(?:[^{separator}\r\n]|\r(?!\n))*" if "\n" in text else f"[^{separator}\r]*")
     rows, cells = [], list[Cell]()
     while True:
-        cell = _quoted(text, place, plain, name) if text.startswith('"', place) else None
+        cell = _quoted(text, place, plain, name, php=php) if text.startswith('"', place) else None
         if cell is None:
             end = _end(plain, text, place)
             cell = Cell(text[place:end], place, end, False)
@@ -117,21 +132,24 @@ def _rows(text: str, place: int, separator: str, name: str) -> list[tuple[Cell, 
             continue
         rows.append(tuple(cells))
         cells = []
-        line = END.match(text, place)
+        line = line_end.match(text, place)
         if line is None or line.end() == len(text):
             return rows
         place = line.end()
 
 
-def _quoted(text: str, place: int, plain: re.Pattern[str], name: str) -> Cell:
+def _quoted(text: str, place: int, plain: re.Pattern[str], name: str, *, php: bool) -> Cell:
     end = place + 1
     while True:
         end = text.find('"', end)
         if end < 0:
             raise TableError(f"{name}:{_line(text, place)}: a quote opens and does not close; take the file as it was exported")
-        if not text.startswith('""', end):
+        if php and text[end - 1] == "\\":
+            end += 1
+        elif text.startswith('""', end):
+            end += 2
+        else:
             break
-        end += 2
     rest = _end(plain, text, end + 1)  # some programs write on after the closing quote
     return Cell(text[place + 1 : end].replace('""', '"') + text[end + 1 : rest], place, rest, True)
 

@@ -99,6 +99,9 @@ MOODLE = {
     "Dan Roe_657721_assignsubmission_onlinetext/onlinetext.html": b"<p>",
     "Text Only_657722_assignsubmission_onlinetext/onlinetext.html": b"<p>",
     "stray.txt": b"",
+    ".hidden.txt": b"",
+    "._Jane Doe_657717_assignsubmission_file_rnn.py": b"left by a system",
+    **under(".Dot_657723_assignsubmission_file", WORK),
 }
 MOODLE_BLIND = {f"Teilnehmer_{n}_assignsubmission_file_rnn.py": RNN for n in (11, 12, 13)}
 NBGRADER = {

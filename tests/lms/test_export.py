@@ -37,7 +37,7 @@ FORMS = {
 SAID = {
     "gradescope": "Gradescope bulk export (submission_metadata.yml): 4 submissions",
     "canvas": "Canvas bulk download (10 names like _4302_99876_rnn.py): 6 submissions",
-    "moodle": "Moodle download (8 names like Dan Roe_657721_assignsubmission_file_work.zip): 6 submissions",
+    "moodle": "Moodle download (8 names like Dan Roe_657721_assignsubmission_file_work.zip): 7 submissions",
     "nbgrader": "nbgrader's submitted/ (3 times timestamp.txt): 3 submissions",
     "github_classroom": "GitHub Classroom clones (2 clones rnn-hw-…): 2 submissions",
     "otter": "flat folder of zips and notebooks (2 names like hw_2024_05_06T12_34_56_789.zip): 3 submissions",
@@ -188,7 +188,7 @@ def test_moodle_from_its_export_to_its_feedback(run: Run, graded: dict[str, Path
     with zipfile.ZipFile(out / "export/moodle_feedback.zip") as archive:
         names = archive.namelist()
         assert "佐藤 花子_657719_assignsubmission_file/feedback.html" in names
-        assert len(names) == 6
+        assert len(names) == 7
         assert all(archive.read(name).startswith(b"<!doctype html>") for name in names)
 
 

@@ -163,10 +163,12 @@ def test_moodle(form: str, tmp_path: Path) -> None:
     assert listing.said.startswith("Moodle download (8 names like ")
     assert listing.others == ("stray.txt",)
     assert list(entries) == [
-        "Dan Roe_657721", "Eve_657720", "Jane Doe_657717", "Jo =1+1_657718", "Text Only_657722", "佐藤 花子_657719"
+        ".Dot_657723", "Dan Roe_657721", "Eve_657720", "Jane Doe_657717", "Jo =1+1_657718",
+        "Text Only_657722", "佐藤 花子_657719",
     ]  # fmt: skip
     assert entries["Jo =1+1_657718"].students == (Student(name="Jo =1+1", moodle="657718"),)
     assert dict(sources(entries["Jane Doe_657717"])) == {"rnn": RNN}
+    assert dict(sources(entries[".Dot_657723"])) == {"rnn": RNN}
     assert dict(sources(entries["Jo =1+1_657718"])) == {"rnn": RNN}
     assert dict(sources(entries["佐藤 花子_657719"])) == {"rnn": RNN, "gru": GRU}
     assert dict(sources(entries["Dan Roe_657721"])) == {"rnn": RNN}
@@ -343,6 +345,12 @@ def test_formats_that_are_asked_for(system: str, form: str, tmp_path: Path) -> N
             there = {name: data for name, data in there.items() if ".." not in name}
         found = read_export(laid_out(tmp_path / str(n), there, form), system)
         assert [entry.facts() for entry in found.entries] == [entry.facts() for entry in asked.entries]
+
+
+def test_what_is_no_submission_does_not_flood(tmp_path: Path) -> None:
+    files = {f"{n}.txt": b"" for n in range(60)} | {"anna/memnet/rnn.py": RNN}
+    listing, _ = read(make_folder(tmp_path / "in", files))
+    assert (len(listing.others), listing.others[-1]) == (51, "10 more files and folders")
 
 
 def test_every_format_is_recognised() -> None:

@@ -25,6 +25,8 @@ FILES = {
     "no UTF-8": b"a,caf\xe9\n\xff,\xfe\n",
     "spaces": b" a , b \n 1 , 2 \n",
     "written on": b'a,b\n"1"x,2\n',
+    "quotes as PHP writes them": b'a,b\n"x \\", y",2\n"\\"",3\n',
+    "a lone carriage return": b"a,b\n1\r,2\n",
     "short rows": b"a,b,c\n1\n,2\n",
 }  # fmt: skip
 
@@ -36,8 +38,15 @@ def test_every_byte_stays(case: str) -> None:
     assert table.with_cells({}) == data
     # Writing what a cell says already changes nothing either, but for text that follows a closing quote.
     same = {(r, c): cell.value for r, row in enumerate(table.rows) for c, cell in enumerate(row)}
-    if case not in ("spaces", "written on"):
+    if case not in ("spaces", "written on", "quotes as PHP writes them", "a lone carriage return"):
         assert table.with_cells(same) == data
+
+
+def test_quotes_as_php_writes_them() -> None:
+    data = FILES["quotes as PHP writes them"]
+    table = parse(data, "x.csv")
+    assert [[cell.value for cell in row] for row in table.rows[1:]] == [['x \\", y', "2"], ['\\"', "3"]]
+    assert table.with_cells({(1, 1): "9"}) == data.replace(b"2", b"9")
 
 
 def test_one_cell_changes() -> None:
