@@ -18,23 +18,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .authoring.bake import Assignment, AssignmentError, bake, load_assignment, source_hash
+from .authoring.bake import AssignmentError, bake, load_assignment, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
+from .commands import export as exporting
 from .commands import similar as commands_similar
 from .commands import written as commands_written
-from .grading import dashboard, reports, written
+from .commands.results import UsageError, find_assignment, write_reports
 from .grading import grade as grading
-from .grading.intake import IntakeError, file_stem, read_submission
+from .grading import reports, written
+from .grading.intake import IntakeError, read_submission
 from .grading.journal import Journal, JournalError
 from .lms.recognise import FORMATS, read_export
+from .lms.table import TableError
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-class UsageError(Exception):
-    """The command cannot be carried out as it was given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except grading.GradingError as error:
         return _complain(error, 3)
-    except (AssignmentError, BundleError, IntakeError, JournalError, UsageError, written.WrittenError) as error:
+    except (
+        AssignmentError,
+        BundleError,
+        IntakeError,
+        JournalError,
+        UsageError,
+        exporting.ExportError,
+        TableError,
+        written.WrittenError,
+    ) as error:
         return _complain(error, 2)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror}; nothing that was written is lost", 2)
@@ -84,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "grade":
             command.add_argument("--unsafe", action="store_true", help="run submissions without confinement")
     _add_proving(commands)
-    for topic in (commands_written, commands_similar):
+    for topic in (exporting, commands_written, commands_similar):
         topic.register(commands)
     return parser
 
@@ -113,20 +121,6 @@ def _add_proving(commands: Any) -> None:
 # ---------------------------------------------------------------- what commands share
 
 
-def find_assignment(folder: Path | None) -> Path:
-    """The assignment's folder: as given, or the only one there is. Raises UsageError."""
-    if folder is not None:
-        return folder
-    for root in (Path.cwd(), Path(__file__).resolve().parent.parent):
-        found = sorted(path.parent for path in root.glob("assignments/*/assignment.toml"))
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(path.name for path in found)
-            raise UsageError(f"there are several assignments ({names}); name one with --assignment")
-    raise UsageError("no folder assignments/ here; go to the project's root, or name the assignment with --assignment")
-
-
 def bundle_path(assignment: Path) -> Path:
     """Where an assignment's bundle lies unless told otherwise."""
     return assignment.parent.parent / "build" / assignment.name / "bundle.npz"
@@ -143,14 +137,14 @@ def ready_bundle(assignment: Path, given: Path | None) -> tuple[Bundle, Path]:
 
 def _bake_to(assignment: Path, path: Path) -> Bundle:
     declared = load_assignment(assignment)
-    with progress("baking", len(declared.questions)) as step:
+    with _progress("baking", len(declared.questions)) as step:
         baked = bake(declared, progress=step)
     write_file(path, bundles.to_bytes(baked))
     return baked
 
 
 @contextlib.contextmanager
-def progress(what: str, total: int) -> Iterator[Any]:
+def _progress(what: str, total: int) -> Iterator[Any]:
     """A bar with an estimate on a terminal; a plain line every tenth part elsewhere."""
     if ERR.is_terminal:
         columns = (
@@ -160,9 +154,9 @@ def progress(what: str, total: int) -> Iterator[Any]:
             TimeRemainingColumn(),
             TextColumn("{task.fields[at]}", markup=False),  # a submission's name
         )
-        with Progress(*columns, console=ERR, transient=True) as bar:
-            task = bar.add_task(what, total=total, at="")
-            yield lambda name: bar.update(task, advance=1, at=name[:30])
+        with Progress(*columns, console=ERR, transient=True) as progress:
+            task = progress.add_task(what, total=total, at="")
+            yield lambda name: progress.update(task, advance=1, at=name[:30])
         return
     done, begun = 0, time.monotonic()
 
@@ -201,7 +195,7 @@ def _release(options: argparse.Namespace) -> int:
 
     assignment = find_assignment(options.assignment)
     declared = load_assignment(assignment)
-    with progress("baking", len(declared.questions)) as step:
+    with _progress("baking", len(declared.questions)) as step:
         baked = bake(declared, progress=step)
     files = release.template_files(declared, baked)
     template = assignment.parent.parent / "student_template"
@@ -248,7 +242,7 @@ def _grade(options: argparse.Namespace) -> int:
             done, total = len(export.entries) - len(todo), len(export.entries)
             ERR.print(f"{done} of {total} submissions have their record already", markup=False)
         setup = grading.Setup(path, assignment, options.unsafe)
-        with progress("grading", max(len(todo), 1)) as step:
+        with _progress("grading", max(len(todo), 1)) as step:
             for record, _ in grading.grade(todo, setup, bundle, options.jobs) if todo else ():
                 journal.append({**record, "isolation": level, "bundle": bundle.digest})
                 step(record["submission"])
@@ -265,32 +259,6 @@ def _grade(options: argparse.Namespace) -> int:
     for record in bad:
         ERR.print(f"{record['submission']}: the grader could not judge it: {record['problem']}", markup=False)
     return 1 if bad else 0
-
-
-def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle | Assignment) -> None:
-    """Write all pages and tables of a results folder, with the points of written answers that it holds."""
-    points = written.read_points(out)["points"]
-    records = [written.attach(record, points, declared.written) for record in records]
-    stems = file_stem([record["submission"] for record in records])
-    wanted, class_facts = set(), []
-    for record in records:
-        class_facts.append(dashboard.facts(record))
-        stem = stems[record["submission"]]
-        page = reports.feedback_page(record, title=declared.title, parts=declared.parts)
-        for path, text in (
-            (out / "records" / f"{stem}.json", reports.record_json(record)),
-            (out / "feedback" / f"{stem}.html", page),
-        ):
-            write_file(path, text.encode("utf-8", "replace"))
-            wanted.add(path)
-    for folder, ending in ((out / "records", ".json"), (out / "feedback", ".html")):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path not in wanted and path.suffix in (ending, ".tmp"):
-                path.unlink()  # of a submission whose name now needs another file name, or of a killed run
-    whole = dashboard.page(class_facts, stems, title=declared.title, parts=declared.parts)
-    write_file(out / "dashboard.html", whole.encode("utf-8", "replace"))
-    names = [question.name for question in declared.questions]
-    write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
 
 
 def _closing_table(records: Sequence[reports.Record], graded: int, seconds: float) -> None:
@@ -323,7 +291,7 @@ def _prove(options: argparse.Namespace) -> int:
     baked = bake(declared)
     begun = time.monotonic()
     amount = prove.QUICK if options.quick else prove.FULL
-    with progress("proving", prove.steps(declared, amount, options.question)) as step:
+    with _progress("proving", prove.steps(declared, amount, options.question)) as step:
         found = prove.prove(declared, baked, amount=amount, question=options.question, jobs=options.jobs, step=step)
     _proof_table(found)
     for line in prove.lines(found):

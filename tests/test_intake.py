@@ -414,6 +414,19 @@ def test_zip_entry_outside(name: str, tmp_path: Path) -> None:
     assert problem.endswith("make the zip again from your folder")
 
 
+def test_names_in_utf8_that_do_not_say_so(tmp_path: Path) -> None:
+    """The Finder of macOS writes such zips; a name that is no UTF-8 stays what it seems."""
+    path = make_zip(tmp_path / "a.zip", {"mem\u00e9/memnet/r\u00e9seau.py": RNN, "x\u00e9.ipynb": b"{}"})
+    data = path.read_bytes().replace(b"x\xc3\xa9", b"x\xc3x")
+    for flag in (6, 8):  # where the flags stand in a member's own header and in the table of contents
+        mark = b"PK\3\4" if flag == 6 else b"PK\1\2"
+        parts = data.split(mark)
+        data = mark.join([parts[0], *(part[: flag - 4] + b"\0\0" + part[flag - 2 :] for part in parts[1:])])
+    path.write_bytes(data)
+    assert set(read(path).sources) == {"r\u00e9seau"}
+    assert set(Export(path).names()) == {"mem\u00e9", "x├x.ipynb"}
+
+
 def test_zip_entry_names_are_cleaned(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"./": b"", "": b"", "./memnet//rnn.py": RNN, "a b'\"\n": b""})
     assert dict(read(path).sources) == {"rnn": RNN}

@@ -36,7 +36,7 @@ MAX_MODULES = 50  # modules in the package: an honest one holds some 10; with MA
 MAX_MODULE = MB  # size of a module: source text of 20,000 lines
 MAX_NOTEBOOK = 16 * MB  # size of a notebook: pictures in its outputs make it large
 MAX_NOTES = 20  # remarks: a submission must not flood the report
-MAX_EXPORT_DIRECTORY = 64 * MB  # of an export's zip: some 500,000 files
+MAX_EXPORT_DIRECTORY = 128 * MB  # of an export's zip: some 500,000 files
 MAX_EXPORT_NAMES = 100_000  # files and folders directly in one folder of an export
 MAX_DEPTH = 3  # zips in zips
 MAX_ZIPS = 3  # zips that are looked into for the package
@@ -233,6 +233,13 @@ class Export:
         if len(found) > MAX_EXPORT_NAMES:
             raise IntakeError(f"{self.shown}: holds more than {MAX_EXPORT_NAMES} files in a folder; give it in parts")
         return {name: found[name] for name in sorted(found) if not _hidden(name)}
+
+    def peek(self, inside: str) -> dict[str, str]:
+        """Return the same as names, and nothing for a folder that cannot be listed: that is its owner's problem."""
+        try:
+            return self.names(inside)
+        except IntakeError:
+            return {}
 
     def has(self, inside: str) -> bool:
         """Tell whether there is such a file or folder, hidden ones too."""
@@ -617,7 +624,7 @@ class _Capped(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(self.most if size is None or size < 0 else min(size, self.most))
         if len(data) == self.most:
-            raise _ProblemError("many", "the zip", MAX_ENTRIES, "files")
+            raise _ProblemError("many", "the zip", self.most * MAX_ENTRIES // MAX_DIRECTORY, "files")
         return data
 
 
@@ -632,7 +639,7 @@ def _open_zip(file: _Capped, shown: str) -> zipfile.ZipFile:
 
 def _zip_items(archive: zipfile.ZipFile) -> Iterator[_Item]:
     for info in archive.infolist():
-        parts = _zip_parts(info.orig_filename)  # .filename ends at a NUL, and has other slashes on Windows
+        parts = _zip_parts(_member_name(info))
         if parts and not any(_hidden(part) for part in parts):
             yield _member_item(archive, info, tuple(map(_nfc, parts)))
 
@@ -656,9 +663,9 @@ class _Archive:
         refused = []
         for info in self.zip.infolist():
             try:
-                self._add(info, _zip_parts(info.orig_filename))
+                self._add(info, _zip_parts(_member_name(info)))
             except _ProblemError:
-                refused.append(visible(info.orig_filename))  # the others are graded all the same
+                refused.append(visible(_member_name(info)))  # the others are graded all the same
         self.refused = tuple(refused)
 
     def _add(self, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
@@ -676,13 +683,13 @@ class _Archive:
         """Yield what the piece holds, as if it were a submission of its own."""
         folder, _, name = piece.inside.rpartition("/")
         for info in self.members.get(folder, ()):
-            if _zip_parts(info.orig_filename)[-1] == name and _zip_kind(info) != "folder":
+            if _zip_parts(_member_name(info))[-1] == name and _zip_kind(info) != "folder":
                 yield _member_item(self.zip, info, (_nfc(piece.name or name),))
         waiting = [(piece.inside, (_nfc(piece.name),) if piece.name else ())]
         while waiting:
             folder, base = waiting.pop()
             for info in self.members.get(folder, ()):
-                name = _zip_parts(info.orig_filename)[-1]
+                name = _zip_parts(_member_name(info))[-1]
                 if not _hidden(name):
                     yield _member_item(self.zip, info, (*base, _nfc(name)))
             for name, kind in self.children.get(folder, {}).items():
@@ -715,6 +722,17 @@ def _archive_at(path: Path) -> _Archive:
         _Last.archive = _Archive(path)
         _Last.key = key
     return _Last.archive
+
+
+def _member_name(info: zipfile.ZipInfo) -> str:
+    """Return a member's name as it was meant: some systems, macOS among them, write UTF-8 and do not say so."""
+    name = info.orig_filename  # .filename ends at a NUL, and has other slashes on Windows
+    if info.flag_bits & 0x800 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return name
 
 
 def _zip_parts(name: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Canvas: its bulk download in, one column of its gradebook out. Imports intake and table.
+"""Canvas: its bulk download in, one column of its gradebook out. Imports intake, students, table.
 
 doejane_LATE_4123_99871_rnn-2.py    doejane_4123_99872_memnet.zip    anon_a1B2c_99873_rnn.py    roedan_4200_text.html
 """
@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..grading.intake import Entry, Export, Student, distinct_names, is_zip_name, same_name, visible
+from .students import Filled, Index, Record, match, possible, score, ungraded, whole_name
+from .table import Table, TableError, decimal_comma, number
 
 TITLE = "Canvas bulk download"
-WHO = r"^(?:(?!LATE_anon_)(?P<who>.+?)_)?(?:(?P<late>LATE)_)?(?:anon_(?P<anon>[^_]+)|(?P<uid>[1-9]\d*))_"
+# A name has no number between underscores, and may be empty: Canvas keeps letters and digits of it.
+WHO = r"^(?:(?P<late_anon>LATE_)?anon_(?P<anon>[^_]+)|(?P<who>.*?)_(?P<late>LATE_)?(?P<uid>[1-9]\d*))_"
 FILE = re.compile(WHO + r"(?P<att>[1-9]\d*)_(?P<file>.+)$", re.DOTALL)
 PAGE = re.compile(WHO + r"(?P<page>text|link)\.html$", re.DOTALL)  # written in Canvas, or an address
 CLOCK = re.compile(r"\d\dT\d\d_\d\d_")  # what otter puts into names: hw_2024_11_16T12_34_56_789.zip
@@ -55,7 +59,7 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
             others.append(name)
             continue
         key = ("anon_", match["anon"]) if match["anon"] else ("", match["uid"])
-        facts[key] = (match["who"] or "", bool(match["late"]) or facts.get(key, ("", False))[1])
+        facts[key] = (match["who"] or "", bool(match["late"] or match["late_anon"]) or facts.get(key, ("", False))[1])
         if page:
             aside[key].append("a text written in Canvas" if page["page"] == "text" else "the address of a page")
         elif file:
@@ -91,3 +95,108 @@ def _entry(
         attempt=max((file.again + 1 for file in kept if file.again), default=0),
         aside=tuple(aside),
     )
+
+
+# ---------------------------------------------------------------- out
+
+FIXED = {
+    "student": "student", "lastname": "last", "firstname": "first", "id": "canvas", "sis user id": "sid",
+    "sis login id": "login", "integration id": "integration", "section": "section", "root account": "root",
+}  # fmt: skip
+ASSIGNMENT = re.compile(r"(?P<title>.*) \((?P<id>\d+)\)$", re.DOTALL)
+POSSIBLE = "points possible"
+READ_ONLY = "(read only)"
+ORDER = (("sid", "sid"), ("login", "login"), ("login", "email"), ("name", "name"))
+
+
+def fill(table: Table, records: Sequence[Record], *, title: str = "", column: str = "") -> Filled:
+    """Fill one column of an exported gradebook; every other byte stays.
+
+    title: the assignment's, by which the column is found. column: its header or number, instead.
+    Raises TableError.
+    """
+    places = {FIXED[name.casefold()]: n for n, name in reversed(list(enumerate(table.header))) if name.casefold() in FIXED}
+    if "canvas" not in places or not ("student" in places or {"last", "first"} <= set(places)):
+        raise TableError(f"{table.name}: is no Canvas gradebook: the columns Student and ID are missing; export it from Canvas")
+    target = _column(table, max(places.values()), title, column)
+    students, special = _student_rows(table, places)
+    index = _index(table, places, students)
+    good, problems = ungraded(records)
+    found, unmatched = match(good, lambda record, student: _rows_of(index, record, student))
+    shown = [table.value(row, target) for row in range(1, len(table.rows))]
+    comma = decimal_comma(shown + [table.value(row, n) for row in special for n in range(len(table.header))], table.separator)
+    changes = {}
+    for row, record in sorted(found.items()):
+        if table.value(row, target).casefold() == "ex":
+            problems.append(f"{record['submission']}: is excused, which stays")
+        elif target >= len(table.rows[row]):
+            problems.append(f"{record['submission']}: the row has no cell in the column; export the gradebook again")
+        else:
+            changes[row, target] = number(score(record), comma, table.value(row, target))
+    problems += unmatched
+    said = f"{len(changes)} of {len(students)} students filled in, column {table.header[target]!r}"
+    return Filled(table.with_cells(changes), said, (*problems, *_other_possible(table, special, target, good)))
+
+
+def _column(table: Table, last_fixed: int, title: str, wanted: str) -> int:
+    """The column to fill in. Canvas makes a new assignment of a header that it does not know: none is made here."""
+    read_only = {
+        n for row in range(1, len(table.rows)) for n in range(len(table.header)) if READ_ONLY in table.value(row, n).casefold()
+    }
+    columns = {
+        n: found for n, name in enumerate(table.header)
+        if n > last_fixed and n not in read_only and (found := ASSIGNMENT.match(name))
+    }  # fmt: skip
+    if wanted:
+        fit = [n for n, found in columns.items() if wanted in (table.header[n], found["id"])]
+    else:
+        fit = [n for n, found in columns.items() if whole_name(found["title"]) == whole_name(title)] or list(columns)
+    if len(fit) == 1:
+        return fit[0]
+    there = ", ".join(visible(table.header[n]) for n in columns) or "none"
+    what = f"no column, or several, {visible(wanted)}" if wanted else "it is not plain which column is meant"
+    raise TableError(f"{table.name}: {what}; name one with --column ({there})")
+
+
+def _student_rows(table: Table, places: Mapping[str, int]) -> tuple[list[int], list[int]]:
+    """The rows of students, and those that say what is possible or how grades are posted."""
+    rows = range(1, len(table.rows))
+    names = {row: _name(table, places, row) for row in rows}
+    special = [row for row in rows if names[row].casefold().startswith(POSSIBLE)]
+    known = ("canvas", "sid", "login")
+    there = [row for row in rows if row not in special and any(table.value(row, places.get(key)) for key in known)]
+    return there, special
+
+
+def _name(table: Table, places: Mapping[str, int], row: int) -> str:
+    if "student" in places:
+        return table.value(row, places["student"])
+    return f"{table.value(row, places['last'])}, {table.value(row, places['first'])}"
+
+
+def _index(table: Table, places: Mapping[str, int], students: Sequence[int]) -> Index:
+    index = Index(("canvas", "sid", "login", "name"))
+    for row in students:
+        for kind in ("canvas", "sid", "login"):
+            index.add(kind, table.value(row, places.get(kind)), row)
+        index.add("name", _name(table, places, row), row)
+    return index
+
+
+def _rows_of(index: Index, record: Record, student: Mapping[str, str]) -> set[int]:
+    if student.get("canvas"):
+        return index.find("canvas", student["canvas"])  # that user or nobody: another of the same name is somebody else
+    for kind, key in ORDER:
+        if student.get(key) and (rows := index.find(kind, student[key])):
+            return rows
+    return set() if student else index.anywhere(str(record["submission"]))
+
+
+def _other_possible(table: Table, special: Sequence[int], target: int, records: Sequence[Record]) -> list[str]:
+    ours = {possible(record) for record in records}
+    theirs = [table.value(row, target).replace(",", ".") for row in special]
+    said = {float(text) for text in theirs if re.fullmatch(r"\d+(\.\d+)?", text)}
+    if said and ours and said != ours:
+        first, second = min(said), min(ours)
+        return [f"Points Possible is {first:g} in the gradebook and {second:g} in the records; points are not scaled"]
+    return []

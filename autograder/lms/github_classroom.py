@@ -1,11 +1,18 @@
-"""GitHub Classroom: clones of the students' repositories in. Imports intake. Nothing of .git is read.
+"""GitHub Classroom: clones of the students' repositories in, results of autograding out. Nothing of .git is read.
 
 rnn-homework-submissions/rnn-homework-student-017/.git    rnn-homework-submissions/rnn-homework-student-017/memnet/…
 """
 
 from __future__ import annotations
 
-from ..grading.intake import Entry, Export, Student, distinct_names
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..checks.feedback import WORDS, explain
+from ..grading.intake import Entry, Export, Student, distinct_names, visible
+from .students import Record, plain_text, possible
 
 TITLE = "GitHub Classroom clones"
 ENDING = "-submissions"  # of the folder that `gh classroom clone` makes
@@ -40,3 +47,34 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
         Entry(user, (export.piece(name),), students=(Student(login=user),)) for user, name in zip(users, folders, strict=True)
     ]
     return sorted(found, key=lambda entry: entry.name), [name for name in names if name not in folders]
+
+
+# ---------------------------------------------------------------- out
+
+MAX_OUTPUT = 500  # characters of what a test says, by GitHub's own limit
+STATUS = {"passed": "pass", "grader_error": "error"}
+
+
+def result(record: Record) -> str:
+    """Return a record as an autograding step's `result`: JSON in base64, one test a question."""
+    tests = [_test(position, question) for position, question in enumerate(record["questions"])]
+    statuses = {test["status"] for test in tests}
+    whole = "error" if "error" in statuses or not tests else ("pass" if statuses == {"pass"} else "fail")
+    found = {"version": 3, "status": whole, "message": visible(record["problem"], MAX_OUTPUT) or None,
+             "max_score": possible(record), "tests": tests}  # fmt: skip
+    return base64.b64encode(json.dumps(found, sort_keys=True).encode()).decode()
+
+
+def _test(position: int, question: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": question["name"],
+        "status": STATUS.get(question["verdict"], "fail"),
+        "message": WORDS[question["verdict"]],
+        "test_code": "",
+        "task_id": position,
+        "filename": f"{question['module']}.py",
+        "line_no": 0,
+        "duration": 0.0,
+        "score": question["earned"],
+        "output": plain_text("\n".join(explain(question)), MAX_OUTPUT - 1),
+    }

@@ -12,13 +12,16 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from ..checks.feedback import WORDS, explain
 from ..grading.intake import MB, Entry, Export, IntakeError, Piece, Student, distinct_names, visible
+from .students import plain_text, score
 
 TITLE = "Gradescope bulk export"
 METADATA = "submission_metadata.yml"
 MAX_METADATA = 512 * MB  # every attempt's results are in it
 # Every scalar stays a string: a student's number of 0123 is no octal, and no tag makes an object.
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+RESULTS = re.compile(rb"( +):?results:(?: |$|\r?\n)")
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d+))? *(Z|UTC|[+-]\d\d:?\d\d)?$")
 
 
@@ -37,8 +40,12 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
 
 
 def _metadata(export: Export) -> dict[str, Mapping[str, Any]]:
+    data = export.read(METADATA, MAX_METADATA)
     try:
-        loaded = yaml.load(export.read(METADATA, MAX_METADATA), LOADER)
+        try:
+            loaded = yaml.load(_without_results(data), LOADER)
+        except yaml.YAMLError:  # it is laid out otherwise than Gradescope does
+            loaded = yaml.load(data, LOADER)
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:
         raise IntakeError(
             f"{export.shown}: {METADATA} is damaged ({visible(str(error))}); export the submissions again"
@@ -50,6 +57,20 @@ def _metadata(export: Export) -> dict[str, Mapping[str, Any]]:
         if "/" in key or "\\" in key or key in (".", ".."):
             raise IntakeError(f"{export.shown}: {METADATA} names {visible(key)}, which is no folder here; export again")
     return found
+
+
+def _without_results(data: bytes) -> bytes:
+    """Leave out what earlier grading said, which is most of the file and nothing to us: lines deeper than their key."""
+    kept, skipped = [], -1
+    for line in data.splitlines(keepends=True):
+        depth = len(line) - len(line.lstrip(b" "))
+        if skipped >= 0 and (depth > skipped or not line.strip()):
+            continue
+        found = RESULTS.match(line)
+        skipped = found.end(1) if found else -1
+        if not found:
+            kept.append(line)
+    return b"".join(kept)
 
 
 def _entry(export: Export, name: str, key: str, data: Mapping[str, Any], there: Mapping[str, str]) -> Entry:
@@ -104,3 +125,51 @@ def _zone(text: str) -> timezone:
         return UTC
     minutes = int(text[1:3]) * 60 + int(text[-2:])
     return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
+
+
+# ---------------------------------------------------------------- out
+
+MAX_OUTPUT = 10_000  # characters of what one question says
+
+
+def results(record: Mapping[str, Any], visibility: str = "after_published") -> dict[str, Any]:
+    """Return a record as Gradescope's results.json says it: one test a question, what hidden cases say left out."""
+    tests = [_test(question) for question in record["questions"]]
+    tests += [_written(answer) for answer in record.get("written", ())]
+    lines = [record["problem"]] if record["problem"] else []
+    lines += [*record.get("policy", {}).get("why", ()), *(f"Note: {note}" for note in record["notes"])]
+    return {
+        "score": score(record),
+        "output": plain_text("\n".join(map(str, lines)), MAX_OUTPUT),
+        "output_format": "text",
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "visibility": visibility,
+        "stdout_visibility": "hidden",
+        "extra_data": {"submission": record["submission"], "content": record["content"], "status": record["status"]},
+        "tests": tests,
+    }
+
+
+def _written(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "score": answer["earned"],
+        "max_score": answer["possible"],
+        "name": answer["name"],
+        "number": answer["number"],
+        "output": plain_text(str(answer["comment"]), MAX_OUTPUT),
+        "tags": ["written"],
+    }
+
+
+def _test(question: Mapping[str, Any]) -> dict[str, Any]:
+    lines = [WORDS[question["verdict"]], *explain(question)]
+    return {
+        "score": question["earned"],
+        "max_score": question["possible"],
+        "status": "passed" if question["verdict"] == "passed" else "failed",
+        "name": question["name"],
+        "number": question["number"],
+        "output": plain_text("\n".join(lines), MAX_OUTPUT),
+        "tags": [question["module"]],
+    }

@@ -1,4 +1,4 @@
-"""Moodle: what it lets download in, its grading worksheet and its zip of feedback files out. Imports intake and table.
+"""Moodle: what it lets download in, its grading worksheet and its zip of feedback files out. Imports intake, students, table.
 
 Jane Doe_657717_assignsubmission_file/rnn.py    Jane Doe_657717_assignsubmission_file_rnn.py
 Participant_657717_assignsubmission_file_/…     Team Blue_12_assignsubmission_onlinetext/onlinetext.html
@@ -6,13 +6,19 @@ Participant_657717_assignsubmission_file_/…     Team Blue_12_assignsubmission_
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from html import escape
 
 from ..grading.intake import Entry, Export, Piece, Student, distinct_names, is_zip_name, visible
+from .students import Filled, Index, Record, label, match, possible, score, ungraded, whole_name
+from .table import Table, TableError, decimal_comma, number, safe
 
 TITLE = "Moodle download"
-NAME = re.compile(r"^(?P<who>[^/]*)_(?P<pid>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>(?<=_).+)?$", re.DOTALL)
+NAME = re.compile(r"^(?P<who>[^/]*?)_(?P<pid>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>(?<=_).+)?$", re.DOTALL)
 BLIND = "Participant"  # in English; elsewhere known by all having the same name
 
 
@@ -56,3 +62,166 @@ def _alone(pieces: list[Piece]) -> tuple[Piece, ...]:
     if len(pieces) == 1 and is_zip_name(pieces[0].name):
         return (Piece(pieces[0].path, pieces[0].inside),)
     return tuple(pieces)
+
+
+# ---------------------------------------------------------------- out
+
+NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?$")
+NOTHING = ("", "-")
+PARTICIPANT = re.compile(r"\D*?(\d+)$")
+MOMENT = re.compile(r"(?=.{6,80}$).*\d\s?[:.h]\s?\d\d", re.DOTALL)  # a date with a time of day, in whatever language
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def fill(table: Table, records: Sequence[Record], *, grade: str = "", feedback: str = "") -> Filled:
+    """Fill grades and feedback into a grading worksheet, in whatever language; every other byte stays.
+
+    grade, feedback: headers of the two columns, where they cannot be told from what stands in them. Raises TableError.
+    """
+    rows = [row for row in range(1, len(table.rows)) if PARTICIPANT.match(table.value(row, 0))]
+    if not rows:
+        raise TableError(f"{table.name}: is no grading worksheet of Moodle: no participant's number in its first column; "
+                         "download it from the assignment")  # fmt: skip
+    target = _named(table, grade) if grade else _grade_column(table, rows)
+    comments = _named(table, feedback) if feedback else _feedback_column(table, rows, target)
+    good, problems = ungraded(records)
+    people = _People(table, rows, good)
+    found, unmatched = match(good, people.rows_of)
+    teams, unmatched = _teams(people, good, unmatched, set(found))
+    comma = decimal_comma([table.value(row, target + n) for row in rows for n in (0, 1)], table.separator)
+    changes = {}
+    for row, record in sorted({**teams, **found}.items()):
+        most = table.value(row, target + 1).replace(",", ".")
+        if NUMBER.match(most) and score(record) > float(most):
+            problems.append(f"{record['submission']}: {score(record):g} is above the maximum grade {float(most):g}, "
+                            "which Moodle refuses; it is not filled in")  # fmt: skip
+        elif len(table.rows[row]) <= max(target, comments or 0):
+            problems.append(f"{record['submission']}: its row has too few cells; download the worksheet again")
+        else:
+            changes[row, target] = number(score(record), comma, table.value(row, target))
+            if comments is not None:
+                changes[row, comments] = comment(record)
+    filled = sum(column == target for _, column in changes)
+    said = f"{filled} of {len(rows)} participants filled in, column {table.header[target]!r}"
+    said += "; the worksheet has no column for feedback" if comments is None else f", feedback in {table.header[comments]!r}"
+    return Filled(table.with_cells(changes), said, (*problems, *unmatched))
+
+
+def _named(table: Table, header: str) -> int:
+    found = [n for n, name in enumerate(table.header) if name == header]
+    if len(found) != 1:
+        raise TableError(f"{table.name}: has {len(found) or 'no'} columns {visible(header)}; it has {_headers(table)}")
+    return found[0]
+
+
+def _headers(table: Table) -> str:
+    return ", ".join(visible(name) for name in table.header)
+
+
+def _grade_column(table: Table, rows: Sequence[int]) -> int:
+    """The column before the maximum grade, which is a number and the same for all; in English by its name."""
+    english = [n for n, name in enumerate(table.header) if name == "Grade"]
+    if len(english) == 1:
+        return english[0]
+    fit = []
+    for column in range(1, len(table.header) - 1):
+        most = {table.value(row, column + 1) for row in rows}
+        grades = {table.value(row, column) for row in rows}
+        if len(most) == 1 and NUMBER.match(most.pop()) and all(text in NOTHING or NUMBER.match(text) for text in grades):
+            fit.append(column)
+    if len(fit) != 1:
+        raise TableError(f"{table.name}: it is not plain which column takes the grade; name it with --grade-column "
+                         f"({_headers(table)})")  # fmt: skip
+    return fit[0]
+
+
+def _feedback_column(table: Table, rows: Sequence[int], grade: int) -> int | None:
+    """The last column, unless it says when a grade was changed; in English by its name."""
+    english = [n for n, name in enumerate(table.header) if name == "Feedback comments"]
+    if english:
+        return english[0]
+    last = len(table.header) - 1
+    texts = [table.value(row, last) for row in rows]
+    dated = all(text == "-" or MOMENT.match(text) for text in texts)
+    return None if dated or last - grade < 4 else last
+
+
+class _People:
+    """Who the rows of a worksheet are."""
+
+    def __init__(self, table: Table, rows: Sequence[int], records: Sequence[Record]) -> None:
+        self.numbers = Index(("number",))
+        self.known: dict[int, set[str]] = {}  # what stands in the cells of a row, as names are compared
+        self.beyond_name: dict[int, set[str]] = {}  # the same without the column of names: groups stand there
+        for row in rows:
+            match = PARTICIPANT.match(table.value(row, 0))
+            self.numbers.add("number", match[1] if match else "", row)
+            self.known[row] = {whole_name(cell.value) for cell in table.rows[row][1:]}
+            self.beyond_name[row] = {whole_name(cell.value) for cell in table.rows[row][2:]}
+        names = {whole_name(student.get("name", "")) for record in records for student in record.get("students", ())}
+        # One name for everybody is the word for a participant, in whatever language: the grading is blind.
+        self.blind = len(names) == 1 and not any(names & known for known in self.known.values())
+
+    def rows_of(self, record: Record, student: Mapping[str, str]) -> set[int]:
+        """The row of a participant, which must not name somebody else: a team's number may be a participant's by chance."""
+        if number := student.get("moodle", ""):
+            name = whole_name(student.get("name", ""))
+            rows = self.numbers.find("number", number)
+            return {row for row in rows if self.blind or not name or name in self.known[row]}
+        keys = [student[key] for key in ("email", "name", "sid", "login") if student.get(key)]
+        for key in keys or [str(record["submission"])]:
+            if rows := {row for row, known in self.known.items() if whole_name(key) in known - {""}}:
+                return rows
+        return set()
+
+    def team(self, name: str) -> set[int]:
+        """The rows in which the team's name stands."""
+        return {row for row, known in self.beyond_name.items() if whole_name(name) in known - {""}}
+
+
+def _teams(
+    people: _People, records: Sequence[Record], unmatched: list[str], taken: set[int]
+) -> tuple[dict[int, Record], list[str]]:
+    """The rows whose team handed in together, and what is left of the sentences on who fits no row."""
+    left, found = list(unmatched), dict[int, Record]()
+    for record in records:
+        for student in record.get("students", ()):
+            line = f"{label(record, student)}: fits no row"
+            rows = people.team(student.get("name", "")) if line in left and student.get("moodle") else set()
+            if rows & (taken | set(found)):
+                left[left.index(line)] = f"{label(record, student)}: fits rows that are another's, none is filled in"
+            elif rows:
+                left.remove(line)
+                found.update(dict.fromkeys(rows, record))
+    return found, left
+
+
+def comment(record: Record) -> str:
+    """What the worksheet tells a student: points a question, as HTML, which is what Moodle takes it for."""
+    lines = [f"{score(record):g} of {possible(record):g} points"]
+    if record["problem"]:
+        lines.append(visible(str(record["problem"]), 500))
+    else:
+        lines += [f"{q['number']} {q['name']}: {q['earned']:g} of {q['possible']:g}" for q in record["questions"]]
+        lines += [f"{a['number']} {a['name']}: {a['earned']:g} of {a['possible']:g}" for a in record.get("written", ())]
+    return safe("<br>".join(escape(line) for line in lines))
+
+
+def feedback_zip(records: Sequence[Record], pages: Mapping[str, bytes]) -> tuple[bytes, list[str]]:
+    """Return the zip that Moodle takes feedback files from, and a sentence for each record that is of no participant.
+
+    pages: each submission's page. The same records and pages give the same bytes.
+    """
+    buffer, problems = io.BytesIO(), []
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for record in sorted(records, key=lambda record: str(record["submission"])):
+            name = str(record["submission"])
+            number = next((s["moodle"] for s in record.get("students", ()) if s.get("moodle")), "")
+            if not number or name not in pages:
+                problems.append(f"{name}: {'has no page' if number else 'is of no participant of Moodle'}, left out")
+                continue
+            who = re.sub(r'[\s_\\/:*?"<>|]+', " ", name.removesuffix(f"_{number}")).strip(" .") or BLIND
+            info = zipfile.ZipInfo(f"{who}_{number}_assignsubmission_file/feedback.html", ZIP_TIME)
+            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(info, pages[name])
+    return buffer.getvalue(), problems

@@ -1,15 +1,18 @@
-"""nbgrader: its folder submitted/ in. Imports intake.
+"""nbgrader: its folder submitted/ in, the table of its export out. Imports intake.
 
 submitted/<student>/<assignment>/memory_in_networks.ipynb    submitted/<student>/<assignment>/timestamp.txt
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from ..grading.intake import Entry, Export, IntakeError, Student, distinct_names, visible
 from .gradescope import iso_time
+from .students import Record, possible, score
+from .table import csv_text, number
 
 TITLE = "nbgrader's submitted/"
 FOLDER, TIMESTAMP = "submitted", "timestamp.txt"
@@ -20,10 +23,10 @@ def recognise(export: Export) -> str:
     root = _root(export)
     times = books = 0
     for student, kind in root.names().items():
-        for assignment, below in root.names(student).items() if kind == "folder" else ():
+        for assignment, below in root.peek(student).items() if kind == "folder" else ():
             if below == "folder":
                 times += root.has(f"{student}/{assignment}/{TIMESTAMP}")
-                books += any(name.endswith(".ipynb") for name in root.names(f"{student}/{assignment}"))
+                books += any(name.endswith(".ipynb") for name in root.peek(f"{student}/{assignment}"))
     if times:
         return f"{times} times {TIMESTAMP}"
     return f"{books} notebooks in {FOLDER}/" if books and root.name == FOLDER else ""
@@ -36,14 +39,14 @@ def _root(export: Export) -> Export:
 def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
     """Return an entry for each student, and the names of files beside; detail says which assignment, if there are several."""
     root = _root(export)
-    students = {name: root.names(name) for name, kind in root.names().items() if kind == "folder"}
+    students = {name: root.peek(name) for name, kind in root.names().items() if kind == "folder"}
     assignments = sorted({name for found in students.values() for name, kind in found.items() if kind == "folder"})
     if detail not in assignments and (detail or len(assignments) != 1):
         some = ", ".join(map(visible, assignments[:10])) or "none"
         raise IntakeError(f"{export.shown}: holds several assignments or not the one asked for ({some}); "
                           "name one with --format nbgrader:NAME")  # fmt: skip
     assignment = detail or assignments[0]
-    handed_in = [name for name, found in students.items() if assignment in found]
+    handed_in = [name for name, found in students.items() if found.get(assignment) == "folder"]
     shown = distinct_names(handed_in)
     listed = [
         Entry(name, (root.piece(f"{student}/{assignment}"),), students=(Student(login=name),),
@@ -67,3 +70,26 @@ def _time(root: Export, folder: str) -> str:
         return datetime.fromisoformat(when).replace(microsecond=0, tzinfo=ZoneInfo(zone)).astimezone(UTC).isoformat()
     except (ValueError, OSError, OverflowError):  # no such zone, or a name that leads out of where zones are kept
         return ""
+
+
+# ---------------------------------------------------------------- out
+
+COLUMNS = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
+           "late_submission_penalty", "score", "max_score")  # fmt: skip
+
+
+def grades_csv(records: Sequence[Record], assignment: str) -> str:
+    """Return the table that `nbgrader export` writes: one row a student, in the order of names."""
+    rows = []
+    for record in sorted(records, key=lambda record: str(record["submission"])):
+        for student in record.get("students") or [{}]:
+            last, comma, first = student.get("name", "").partition(",")
+            policy = record.get("policy", {"raw": record["total"], "penalty": 0.0})
+            raw = round(policy["raw"] + score(record) - record["total"], 2)
+            rows.append([
+                assignment, "", record.get("submitted_at", ""), student.get("login") or record["submission"],
+                last.strip() if comma else "", first.strip() if comma else student.get("name", ""), student.get("email", ""),
+                number(raw, False), number(policy["penalty"], False), number(score(record), False),
+                number(possible(record), False),
+            ])  # fmt: skip
+    return csv_text([COLUMNS, *rows])

@@ -6,9 +6,12 @@ student-017.ipynb    student-018.zip    hw_2024_05_06T12_34_56_789.zip
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..grading.intake import Entry, Export, is_zip_name, visible
 from .plain import named_entries
+from .students import Record, possible, score
+from .table import csv_text
 
 TITLE = "flat folder of zips and notebooks"
 STAMP = re.compile(r"_\d{4}_\d\d_\d\dT\d\d_\d\d_\d\d_\d+\.zip$")
@@ -31,3 +34,23 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
     names = export.names()
     stems = {name: name.rpartition(".")[0] for name, kind in names.items() if kind in ("file", "link") and _ours(name)}
     return named_entries(export, stems), [name for name in names if name not in stems]
+
+
+# ---------------------------------------------------------------- out
+
+
+def final_grades(records: Sequence[Record]) -> str:
+    """Return the final_grades.csv of `otter grade`: points a question, the questions sorted, the files sorted."""
+    points = {question["name"]: question["possible"] for record in records for question in record["questions"]}
+    names = sorted(points)
+    most = max(map(possible, records), default=0)
+    rows: list[list[object]] = [
+        ["file", *names, "total_points_earned", "percent_correct", "grading_status"],
+        ["points-per-question", *(points[name] for name in names), most, 1, "--"],
+    ]
+    for record in sorted(records, key=lambda record: str(record["submission"])):
+        earned = {question["name"]: question["earned"] for question in record["questions"]}
+        share = round(score(record) / possible(record), 4) if possible(record) else 0.0
+        status = visible(record["problem"], 500) or ("Completed" if record["status"] == "graded" else record["status"])
+        rows.append([record["submission"], *(earned.get(name, 0.0) for name in names), score(record), share, status])
+    return csv_text(rows)

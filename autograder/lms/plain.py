@@ -1,4 +1,4 @@
-"""Folders and zips by the name of their owner, and one submission alone: no system at all. Imports intake.
+"""Folders and zips by the name of their owner, and one submission alone: no system at all; a table out.
 
 submissions/student-017/memnet/…    submissions/student-018.zip    student-017.zip    rnn.py
 """
@@ -6,9 +6,12 @@ submissions/student-017/memnet/…    submissions/student-018.zip    student-017
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, same_name
+from .students import Record, possible, score
+from .table import csv_text, number
 
 TITLE = "folders and zips"
 ALONE = "one submission"
@@ -40,21 +43,20 @@ def _is_file(name: str) -> bool:
     return name.lower().endswith((".ipynb", ".py"))
 
 
-def alone(export: Export, package: str) -> list[Entry]:
-    """Return the one entry that a folder or zip is itself: the package, or loose modules, at its root; or nothing."""
+def alone(export: Export, package: str, *, loose: bool) -> list[Entry]:
+    """Return the one entry that a folder or zip is itself, or nothing: the package is at its root, or modules are loose."""
     names = export.names()
     only = next(iter(names)) if len(names) == 1 else ""
-    packages = any(kind == "folder" and same_name(name, package) for name, kind in names.items())
-    wrapped = bool(only) and names[only] == "folder" and export.is_zip and _holds(export, only, package)
-    loose = any(kind == "file" and name.endswith(".py") for name, kind in names.items())
-    if packages or wrapped or (loose and not any(kind == "folder" or is_zip_name(name) for name, kind in names.items())):
-        piece = Piece(export.path, export.base)
-        return [Entry(distinct_names([stem(export.name, "file" if export.is_zip else "folder")])[0], (piece,))]
-    return []
+    found = any(kind == "folder" and same_name(name, package) for name, kind in names.items())
+    found |= bool(only) and names[only] == "folder" and export.is_zip and _holds(export, only, package)
+    if loose and not any(kind == "folder" or is_zip_name(name) for name, kind in names.items()):
+        found |= any(kind == "file" and name.endswith(".py") for name, kind in names.items())
+    name = distinct_names([stem(export.name, "file" if export.is_zip else "folder")])[0]
+    return [Entry(name, (Piece(export.path, export.base),))] if found else []
 
 
 def _holds(export: Export, folder: str, package: str) -> bool:
-    return any(kind == "folder" and same_name(name, package) for name, kind in export.names(folder).items())
+    return any(kind == "folder" and same_name(name, package) for name, kind in export.peek(folder).items())
 
 
 def one_file(path: Path) -> list[Entry]:
@@ -72,8 +74,8 @@ def wrapper(export: Export, package: str) -> Export | None:
         return None
     inner = export.within(only)
     held = 0
-    for name, kind in inner.names().items():
-        below = inner.names(name) if kind == "folder" else {}
+    for name, kind in inner.peek("").items():
+        below = inner.peek(name) if kind == "folder" else {}
         held += is_zip_name(name) or any(same_name(one, package) for one in below)
         held += any(kind == "folder" and _holds(inner, f"{name}/{one}", package) for one, kind in below.items())
     return inner if held > 1 else None
@@ -81,3 +83,27 @@ def wrapper(export: Export, package: str) -> Export | None:
 
 def _key(name: str) -> str:
     return distinct_names([name])[0].casefold()
+
+
+# ---------------------------------------------------------------- out
+
+STUDENT = ("name", "sid", "email", "login", "canvas", "moodle")
+
+
+def grades_csv(records: Sequence[Record]) -> str:
+    """Return a table with a row a student: who, when, points altogether and a question. Members of a group have a row each."""
+    names = list(dict.fromkeys(question["name"] for record in records for question in record["questions"]))
+    rows: list[list[object]] = [
+        ["submission", *STUDENT, "group", "submitted_at", "late", "attempt", "status", "points", "possible", *names]
+    ]
+    for record in sorted(records, key=lambda record: str(record["submission"])):
+        earned = {question["name"]: question["earned"] for question in record["questions"]}
+        late = "" if record.get("late") is None else ("yes" if record["late"] else "no")
+        for student in record.get("students") or [{}]:
+            who = [student.get(key, "") for key in STUDENT]
+            when = [record.get("group", ""), record.get("submitted_at", ""), late, record.get("attempt") or ""]
+            points = [number(score(record), False), number(possible(record), False)]
+            rows.append(
+                [record["submission"], *who, *when, record["status"], *points, *(earned.get(name, 0.0) for name in names)]
+            )
+    return csv_text(rows)

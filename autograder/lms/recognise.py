@@ -43,6 +43,8 @@ def read_export(path: Path, wanted: str = "", package: str = "memnet") -> Listin
     export = Export(path)
     if wanted:
         return _read(_unwrapped(export, system, package), system, detail, "as --format says")
+    if one := plain.alone(export, package, loose=False):
+        return _listing("plain", plain.ALONE, "", one, [])
     found = _evidence(export)
     if not found and (inner := _only_folder(export)) is not None and (found := _evidence(inner)):
         export = inner
@@ -51,7 +53,7 @@ def read_export(path: Path, wanted: str = "", package: str = "memnet") -> Listin
         raise IntakeError(f"{export.shown}: may be {kinds}; say which with --format {'|'.join(found)}")
     for system, evidence in found.items():
         return _read(export, system, "", evidence)
-    if one := plain.alone(export, package):
+    if one := plain.alone(export, package, loose=True):
         return _listing("plain", plain.ALONE, "", one, [])
     return _read(plain.wrapper(export, package) or export, "plain", "", "")
 

@@ -1,0 +1,160 @@
+"""`autograder export`: records into the files that an LMS imports. What it reads of others, it never overwrites."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..checks.bundle import write_file
+from ..grading.intake import file_stem
+from ..lms import canvas, github_classroom, gradescope, junit, moodle, nbgrader, otter, plain
+from ..lms.students import Filled
+from ..lms.table import TableError, read_table
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+Records = Sequence[Mapping[str, Any]]
+
+
+class ExportError(Exception):
+    """The records cannot be exported as asked; the message says what to do."""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the command line's parser."""
+    text = "write grades and feedback as an LMS imports them; files land in RESULTS/export"
+    command = commands.add_parser("export", help=text, description=text)
+    command.set_defaults(run=run)
+    command.add_argument("results", type=Path, help="the folder that 'autograder grade' wrote")
+    command.add_argument("--out", type=Path, default=None, metavar="DIR", help="default: RESULTS/export")
+    command.add_argument("--canvas", type=Path, metavar="GRADEBOOK", help="fill a column of the gradebook exported from Canvas")
+    command.add_argument("--column", default="", metavar="NAME", help="that column's header or number")
+    command.add_argument("--moodle", type=Path, metavar="WORKSHEET", help="fill Moodle's grading worksheet, in any language")
+    command.add_argument("--grade-column", default="", metavar="NAME", help="its column of grades, if it is not plain")
+    command.add_argument("--feedback-column", default="", metavar="NAME", help="its column of feedback, likewise")
+    for name, help_text in (
+        ("moodle-feedback", "a zip of feedback pages for Moodle"),
+        ("gradescope", "a results.json a submission"),
+        ("github", "a result of GitHub Classroom's autograding a submission"),
+        ("junit", "JUnit XML"),
+        ("otter", "final_grades.csv of otter"),
+        ("nbgrader", "the table of nbgrader's export"),
+        ("csv", "a table with a row a student"),
+    ):
+        command.add_argument(f"--{name}", action="store_true", help=help_text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command. Returns 1 if somebody could not be filled in. Raises ExportError and TableError."""
+    records, assignment = read_results(options.results)
+    out = options.out or options.results / "export"
+    wanted = [write for name, write in _WRITERS.items() if getattr(options, name)]
+    if not wanted:
+        names = " ".join(f"--{name.replace('_', '-')}" for name in _WRITERS)
+        raise ExportError(f"say what to export: {names}")
+    problems: list[str] = []
+    for write in wanted:
+        for name, filled in write(records, assignment, options):
+            path = out / name
+            if path.resolve() in {given.resolve() for given in (options.canvas, options.moodle) if given}:
+                raise ExportError(f"{path}: is what was exported, which stays as it is; name another folder with --out")
+            write_file(path, filled.data)
+            if filled.said:
+                OUT.print(f"{path}: {filled.said}", markup=False)
+            problems += [f"{name}: {problem}" for problem in filled.problems]
+    for problem in problems:
+        ERR.print(problem, markup=False)
+    return 1 if problems else 0
+
+
+def read_results(folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """Return the records of a results folder, and the assignment's name. Raises ExportError."""
+    paths = sorted((folder / "records").glob("*.json"))
+    if not paths:
+        raise ExportError(f"{folder}: holds no records; name a folder that 'autograder grade' has finished")
+    try:
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        with (folder / "journal.jsonl").open(encoding="utf-8") as journal:
+            assignment = str(json.loads(journal.readline()).get("assignment", ""))
+        return sorted(records, key=lambda record: str(record["submission"])), assignment
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise ExportError(f"{folder}: its records are damaged ({error}); run 'autograder grade' again") from None
+
+
+# ---------------------------------------------------------------- one writer a format: file name -> what it holds
+
+Files = Iterator[tuple[str, Filled]]
+
+
+def _text(text: str, said: str) -> Filled:
+    return Filled(text.encode("utf-8", "replace"), said, ())
+
+
+def _canvas(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    yield options.canvas.name, canvas.fill(read_table(options.canvas), records, title=assignment, column=options.column)
+
+
+def _moodle(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    table = read_table(options.moodle)
+    yield options.moodle.name, moodle.fill(table, records, grade=options.grade_column, feedback=options.feedback_column)
+
+
+def _moodle_feedback(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    pages = {}
+    for name, stem in file_stem([record["submission"] for record in records]).items():
+        path = options.results / "feedback" / f"{stem}.html"
+        if path.is_file():
+            pages[name] = path.read_bytes()
+    data, problems = moodle.feedback_zip(records, pages)
+    yield "moodle_feedback.zip", Filled(data, f"{len(records) - len(problems)} pages", tuple(problems))
+
+
+def _gradescope(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    for record, stem in _stems(records):
+        text = json.dumps(gradescope.results(record), indent=1, ensure_ascii=False)
+        yield f"gradescope/{stem}/results.json", _text(text + "\n", "")
+
+
+def _github(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    for record, stem in _stems(records):
+        yield f"github/{stem}.txt", _text(github_classroom.result(record) + "\n", "")
+
+
+def _stems(records: Records) -> list[tuple[Mapping[str, Any], str]]:
+    stems = file_stem([record["submission"] for record in records])
+    return [(record, stems[record["submission"]]) for record in records]
+
+
+def _junit(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    yield "junit.xml", _text(junit.junit_xml(records, assignment), f"{len(records)} suites")
+
+
+def _otter(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    yield "final_grades.csv", _text(otter.final_grades(records), f"{len(records)} rows")
+
+
+def _nbgrader(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    yield "nbgrader.csv", _text(nbgrader.grades_csv(records, assignment), f"{len(records)} submissions")
+
+
+def _csv(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+    yield "students.csv", _text(plain.grades_csv(records), f"{len(records)} submissions")
+
+
+_WRITERS: Mapping[str, Callable[[Records, str, argparse.Namespace], Files]] = {
+    "canvas": _canvas,
+    "moodle": _moodle,
+    "moodle_feedback": _moodle_feedback,
+    "gradescope": _gradescope,
+    "github": _github,
+    "junit": _junit,
+    "otter": _otter,
+    "nbgrader": _nbgrader,
+    "csv": _csv,
+}
+__all__ = ["ExportError", "TableError", "read_results", "register", "run"]
