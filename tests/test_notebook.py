@@ -186,6 +186,11 @@ def test_cells_name_the_questions_that_they_need(assignment: Assignment, student
     assert count >= 15
 
 
+def test_code_fits_the_width_of_a_page(student: bytes) -> None:
+    lines = [line for source in code_of(student) for line in source.splitlines()]
+    assert max(map(len, lines)) <= 104
+
+
 def solution_statements(extra: str = "") -> set[str]:
     """Statements of the reference that no stub has."""
     found = set()
