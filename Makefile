@@ -12,7 +12,7 @@ demo: .venv
 	@echo "open build/results/dashboard.html for the class, build/results/feedback/known-mistakes.html for a student's page"
 
 test: .venv lint
-	$(BIN)/python -m pytest --ignore tests/attacks --ignore tests/test_lab.py --ignore tests/test_readme.py \
+	$(BIN)/python -m pytest -m "not long" --ignore tests/attacks --ignore tests/test_lab.py --ignore tests/test_readme.py \
 		--ignore tests/test_doctor.py --deselect tests/test_prove.py::test_prove_command --ignore tests/fuzz
 
 # Everything, the long checks included: attacks, the README's commands, proving the grader, training in the lab.

@@ -15,6 +15,9 @@
 #    re-import.
 # 3. When it is right, run the cell after it and look.
 #
+# In cells of your own, import your functions inside a `with looking_at("rnn_step") as show:` block, as the cells here do. It
+# takes them up as they are on disk; a plain import keeps the first version for as long as the kernel lives.
+#
 # Not in the mood to go in order? Every function is checked alone, with arrays that the check brings along. A wrong forward
 # pass never costs you the backward pass.
 
@@ -26,8 +29,9 @@ from pathlib import Path
 
 if not Path("checks").is_dir():
     raise FileNotFoundError(
-        f"there is no folder checks/ in {Path.cwd()}. Keep this notebook in the folder of the assignment, beside memnet/ and "
-        "checks/, and open it from there. In Colab: upload the zip, then %cd into the folder that you unzipped."
+        f"there is no folder checks/ in {Path.cwd()}. Keep this notebook in the folder of the "
+        "assignment, beside memnet/ and checks/, and open it from there. In Colab: upload the zip, "
+        "unzip it, and %cd into that folder."
     )
 import numpy as np
 from checks import grader
@@ -64,7 +68,8 @@ with looking_at("same_bag_pair") as show:
         for token in tokens:
             state = tanh(0.5 * float(token) + 0.9 * state)
             path.append(f"{state:.3f}")
-        print(f"{name}: the bag is {sorted(int(token) for token in tokens)}, one unit goes {' → '.join(path)}")
+        bag = sorted(int(token) for token in tokens)
+        print(f"{name}: the bag is {bag}, one unit goes {' → '.join(path)}")
 
 # %% [markdown]
 # **Look at** the last number of each line. The bags are equal, and the unit that read them is not. How long could you make
@@ -114,7 +119,8 @@ with looking_at("first_word_sentences") as show:
 
 # %%
 words = "the dog saw the cat chase the ball".split()
-vectors = dict(zip(sorted({*words, "nobody"}), np.random.default_rng(4).normal(size=(7, 8)), strict=True))
+rng = np.random.default_rng(4)
+vectors = {word: rng.normal(size=8) for word in sorted({*words, "nobody"})}
 
 
 def embed(sentence):
@@ -134,7 +140,7 @@ with looking_at("rnn_forward") as show:
         return rnn_forward(embed(sentence), np.zeros((1, H)), W_xh, W_hh, b)[0]
 
     show(pictures.hidden_state_slider(read(words), words))
-    show(pictures.hidden_state_strip(read(words), words))
+    show(pictures.hidden_state_strip(read(words), words, columns=8))
 
 # %% [markdown]
 # **Look at** the slider: it starts before the first word, when the state is nothing but zeros. Move it one word at a time. (No
@@ -242,11 +248,13 @@ with looking_at("rnn_forward", "rnn_backward", "rnn_backward_truncated") as show
     rng = np.random.default_rng(2)
     T = 24
     x, h0, sent_in = rng.normal(size=(4, T, 3)), np.zeros((4, 8)), rng.normal(size=(4, T, 8))
-    A, B, bias = rng.normal(0, 0.4, (8, 3)), 0.95 * np.linalg.qr(rng.normal(size=(8, 8)))[0], np.zeros(8)
+    A, bias = rng.normal(0, 0.4, (8, 3)), np.zeros(8)
+    B = 0.95 * np.linalg.qr(rng.normal(size=(8, 8)))[0]
     h = rnn_forward(x, h0, A, B, bias)
     full = rnn_backward(sent_in, x, h0, h, A, B)[3]
     for k in (1, 2, 4, 8, 12, 24):
-        off = np.linalg.norm(rnn_backward_truncated(sent_in, x, h0, h, A, B, k)[1] - full) / np.linalg.norm(full)
+        cut = rnn_backward_truncated(sent_in, x, h0, h, A, B, k)[1]
+        off = np.linalg.norm(cut - full) / np.linalg.norm(full)
         print(f"k = {k:2}   dW_hh is off by {off:6.1%}   {'█' * round(40 * off)}")
 
 # %% [markdown]
@@ -282,8 +290,10 @@ with looking_at("rnn_forward", "gradient_norms") as show:
     print("norm of the gradient, relative to the last step")
     print("W_hh = r × rotation    10 steps back   30 steps back   60 steps back")
     for radius in (0.7, 1.0, 1.3, 2.0):
-        norms = gradient_norms(sent_in, rnn_forward(x, np.zeros((1, H)), A, radius * rotation, np.zeros(H)), radius * rotation)
-        print(f"r = {radius:<18}" + "".join(f"{norms[T - 1 - back] / norms[T - 1]:13.1e}   " for back in (10, 30, 60)))
+        B = radius * rotation
+        norms = gradient_norms(sent_in, rnn_forward(x, np.zeros((1, H)), A, B, np.zeros(H)), B)
+        left = [norms[T - 1 - back] / norms[T - 1] for back in (10, 30, 60)]
+        print(f"r = {radius:<18}" + "".join(f"{share:13.1e}   " for share in left))
 
 # %% [markdown]
 # **Look at** r = 1. A rotation keeps every length, and still the gradient fades: the factor $1 - h_t^2$ is below one wherever a
@@ -356,7 +366,9 @@ with looking_at("rnn_forward", "gradient_norms", "lstm_forward", "lstm_step_back
     from memnet.lstm import lstm_forward, lstm_step_backward
     from memnet.rnn import rnn_forward
 
-    survival = experiments.gradient_norms_by_distance(rnn_forward, gradient_norms, lstm_forward, lstm_step_backward)
+    survival = experiments.gradient_norms_by_distance(
+        rnn_forward, gradient_norms, lstm_forward, lstm_step_backward
+    )
     show(pictures.gradient_against_distance(survival))
 
 # %% [markdown]
@@ -389,12 +401,14 @@ with looking_at("rnn_forward", "rnn_to_torch") as show:
     from memnet.simple_rnn import rnn_to_torch
 
     rng = np.random.default_rng(7)
-    x, A, B, bias = rng.normal(size=(2, 9, 3)), rng.normal(size=(5, 3)), rng.normal(size=(5, 5)), rng.normal(size=5)
+    x, A = rng.normal(size=(2, 9, 3)), rng.normal(size=(5, 3))
+    B, bias = rng.normal(size=(5, 5)), rng.normal(size=5)
     network = torch.nn.RNN(3, 5, batch_first=True, dtype=torch.float64)
     network.load_state_dict(rnn_to_torch(A, B, bias))
     with torch.no_grad():
         theirs = network(torch.as_tensor(x))[0].numpy()
-    print(f"largest difference to torch: {np.abs(theirs - rnn_forward(x, np.zeros((2, 5)), A, B, bias)).max():.1e}")
+    yours = rnn_forward(x, np.zeros((2, 5)), A, B, bias)
+    print(f"largest difference to torch: {np.abs(theirs - yours).max():.1e}")
 
 # %% [markdown]
 # ---
@@ -458,14 +472,15 @@ with looking_at("latch_weights", "rnn_forward") as show:
 
     W_xh, W_hh, b, W_hy, b_y = latch_weights()
     for tokens in ("abba-bab--ba", "babb-aa-baab"):
-        h = rnn_forward(np.eye(3)[["ab-".index(token) for token in tokens]][np.newaxis], np.zeros((1, len(b))), W_xh, W_hh, b)
+        x = np.eye(3)[["ab-".index(token) for token in tokens]][np.newaxis]
+        h = rnn_forward(x, np.zeros((1, len(b))), W_xh, W_hh, b)
         show(pictures.hidden_state(h[0], list(tokens)))
 
 # %% [markdown]
 # **Look at** the first column and the last. Everything in between tried to overwrite it.
 #
 # Weights like these exist, then. Does training *find* them? Two networks, your `SimpleRNN` and an LSTM, are trained on your own
-# task, and then each on recalling one part of it at a time. This takes half a minute.
+# task: on all of it, and on recalling one part of it at a time. This takes half a minute or so.
 
 # %%
 with looking_at("memory_task", "SimpleRNN") as show:
@@ -473,7 +488,7 @@ with looking_at("memory_task", "SimpleRNN") as show:
     from memnet.memory_task import memory_task_label, memory_task_tokens
     from memnet.simple_rnn import SimpleRNN
 
-    run = experiments.train_on_task(memory_task_tokens, memory_task_label, updates=500, simple_rnn=SimpleRNN)
+    run = experiments.train_on_task(memory_task_tokens, memory_task_label, simple_rnn=SimpleRNN)
     show(pictures.influence_and_accuracy(run))
 
 # %% [markdown]

@@ -330,6 +330,7 @@ def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str
     try:
         notebook = json.loads(path.read_bytes())
         answers = written_answers(notebook, [each.number for each in written])
+        unsaved = _unsaved(notebook)
     except (ValueError, TypeError, AttributeError, KeyError):
         return [f"{path.name} cannot be read: it is no notebook. Save it again."], []
     problems, lines = [], []
@@ -340,8 +341,7 @@ def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str
             lines.append(f"  the answer {number}, {len(words)} words: {start}{'…' if len(words) > 8 else ''}")
         else:
             problems.append(f"{number} has no answer in the notebook as it was saved. If you wrote one, save and export again.")
-    problems += _unsaved(notebook)
-    return problems, lines
+    return problems + unsaved, lines
 
 
 def _unsaved(notebook: Mapping[str, Any]) -> list[str]:
@@ -364,7 +364,8 @@ def written_answers(notebook: Mapping[str, Any], numbers: Sequence[str]) -> dict
     """The written answers of a notebook that was read as JSON, by number; "" where there is none.
 
     An answer's cell is known by its metadata, else by its tag, else by its heading, because editors drop one or another.
-    A heading that stands alone points to the cell below. Cells that were duplicated count one after the other.
+    A heading that stands alone points to the cell below, unless that was there from the start. Cells that were duplicated
+    count one after the other.
     """
     return {number: _answer(notebook.get("cells", []), number) for number in numbers}
 
@@ -385,12 +386,18 @@ def _answer(cells: Sequence[Mapping[str, Any]], number: str) -> str:
                 continue
             text = _bare(heading.split(texts[index])[-1])
             alone = not text and heading.search(texts[index]) and ANSWER_HERE not in texts[index]
-            if alone and index + 1 < len(cells) and not any(way[index + 1] for way in ways):
+            if alone and index + 1 < len(cells) and not _given(cells[index + 1]):
                 text = _bare(texts[index + 1])
             found.append(text)
         if any(found):
             return "\n\n".join(text for text in dict.fromkeys(found) if text)
     return ""
+
+
+def _given(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell was in the notebook that students were given, and is not for an answer: by its id, or as it begins."""
+    own = re.fullmatch(r"(text|question|written|answer|check)-[\w-]+|table", str(cell.get("id", "")))
+    return bool(own) or re.match(r"#+\s*(Answer\b|[A-Z]\d+\b)|---|<!--", _source(cell).strip()) is not None
 
 
 def _bare(text: str) -> str:

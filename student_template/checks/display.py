@@ -124,8 +124,6 @@ def _details(checked: Checked, most: int) -> str:
     report = checked.report
     if report["verdict"] == "unchecked":
         lines = ["This question needs torch, which is not installed: %pip install torch"]
-    elif report["verdict"] == "not_implemented":
-        lines = [] if checked.notes else [f"Write it in {checked.question.module}.py, save the file, and run this cell again."]
     else:
         lines = explain(report, most=most)
     told = "".join(map(_line, [*lines, *checked.notes]))
@@ -237,25 +235,27 @@ def _most(errors: Any, axis: int) -> tuple[float, ...]:
 
 
 def _height(error: float, bound: float) -> float:
-    """Of a bar, between 0 and 1: the logarithm of the error from its bound to 1."""
+    """Of a bar, between 0 and 1: the logarithm of the error, from 1e-4 or its bound to 1."""
     if not math.isfinite(error):
         return 1.0
-    low = math.log10(bound) if 0 < bound < 1 else -9.0
+    low = math.log10(min(max(bound, 1e-4), 0.1))
     return min(1.0, max(0.15, 1 - math.log10(max(error, 1e-300)) / low))
 
 
 def _draw(case: str, rows: Sequence[Row]) -> str:
     cell = max(5.0, min(24.0, WIDTH / max(len(row.columns) for row in rows)))
     left = 16 + 7.2 * max(len(row.label) for row in rows)
-    top, height = 8.0, 36.0
-    parts = []
-    for index, row in enumerate(rows):
-        parts.append(_draw_row(row, left, top + height * index, cell))
+    top, parts = 4.0, []
+    for row in rows:
+        parts.append(_draw_row(row, left, top, cell))
+        top += 38 if row.what else 26
     width = left + cell * max(len(row.columns) for row in rows) + 16
-    width, tall = max(width, 420.0), top + height * len(rows) + 6
+    width, tall = max(width, 420.0), top + 4
     told = "; ".join(map(_alt, rows))
-    caption = (f"Case {case}. A red bar: wrong, the taller the further (logarithmic, up to the size of the values themselves). "
-               "A green dot: right.")  # fmt: skip
+    caption = (
+        f"Case {case}. A green dot is right; a red bar is wrong, and at full height it is off by the size of the values "
+        "themselves. The scale is logarithmic."
+    )
     return (
         f'<figure style="margin:.6em 0 0"><svg role="img" aria-label="{escape(told)}" width="{width:.0f}" height="{tall:.0f}" '
         f'viewBox="0 0 {width:.0f} {tall:.0f}" style="max-width:100%;height:auto" fill="currentColor" font-size="12" '
@@ -271,7 +271,8 @@ def _draw_row(row: Row, left: float, top: float, cell: float) -> str:
         f'<text x="{left - 8:.1f}" y="{base - 4:.1f}" text-anchor="end">{escape(row.label)}</text>',
         f'<line x1="{left:.1f}" x2="{left + width:.1f}" y1="{base:.1f}" y2="{base:.1f}" stroke="currentColor" opacity=".4"/>',
     ]
-    every = max(1, math.ceil(26 / cell))
+    every = math.ceil((8 + 6 * len(row.columns[-1])) / cell)
+    first = row.columns.index(row.wrong[0]) if row.wrong and row.what else -1
     for index, (name, error) in enumerate(zip(row.columns, row.errors, strict=True)):
         x = left + cell * index
         if error <= row.bound:
@@ -280,11 +281,15 @@ def _draw_row(row: Row, left: float, top: float, cell: float) -> str:
             tall = 18 * _height(error, row.bound)
             parts.append(f'<rect x="{x + cell * 0.15:.1f}" y="{base - tall:.1f}" width="{cell * 0.7:.1f}" height="{tall:.1f}" '
                          f'fill="{RED}"/>')  # fmt: skip
-        if index % every == 0 and name:
-            text = f"t={name}" if row.what == "t" and index == 0 else name
-            parts.append(f'<text x="{x + cell / 2:.1f}" y="{base + 11:.1f}" text-anchor="middle" font-size="9" '
-                         f'opacity=".75">{escape(text)}</text>')  # fmt: skip
+        if index == first or (index % every == 0 and (first < 0 or abs(index - first) >= every)):
+            parts.append(_tick(f"t={name}" if row.what == "t" and index == 0 else name, x + cell / 2, base, index == first))
     return "".join(parts)
+
+
+def _tick(text: str, x: float, base: float, first_wrong: bool) -> str:
+    """The name of a column; that of the first wrong one stands out."""
+    style = f'fill="{RED}" font-weight="bold"' if first_wrong else 'opacity=".75"'
+    return f'<text x="{x:.1f}" y="{base + 12:.1f}" text-anchor="middle" font-size="10" {style}>{escape(text)}</text>'
 
 
 def _alt(row: Row) -> str:

@@ -16,11 +16,12 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .bundle import BakedQuestion, BundleError, stored_zip, write_file
+from .bundle import BakedQuestion, Bundle, BundleError, stored_zip, write_file
 from .checker import Checker, public_checker, selection
 from .display import GREEN, RED, Checked, Said, message, one, several
 from .question import Written, parse_call
@@ -42,7 +43,7 @@ def check(*names: Any) -> Said:
         checker = _checker()
     except BundleError as error:
         return message(str(error), colour=RED)
-    chosen = selection(checker.bundle, [getattr(name, "__name__", str(name)) for name in names])
+    chosen = _chosen(checker.bundle, [getattr(name, "__name__", str(name)) for name in names])
     if isinstance(chosen, str):
         return message(chosen[:1].upper() + chosen[1:])
     if not (checker.root / checker.bundle.package).is_dir():
@@ -50,8 +51,17 @@ def check(*names: Any) -> Said:
         return message(title, ["Take it from the assignment's zip again."], colour=RED)
     found = _judge(checker, chosen)
     if names and len(found) == 1:
-        return one(found[0])
+        return one(_with_next_step(found[0], checker.bundle.package))
     return several(checker.bundle, found, everything=not names)
+
+
+def _chosen(bundle: Bundle, words: Sequence[str]) -> list[str] | str:
+    """As `selection`, but a question's own name means that question alone, even where its module is called so too."""
+    own = {question.name for question in bundle.questions}
+    named = [word for word in words if word in own]
+    others = [word for word in words if word not in own]
+    found = selection(bundle, others) if others or not words else []
+    return found if isinstance(found, str) else list(dict.fromkeys([*named, *found]))
 
 
 def check_all() -> Said:
@@ -75,6 +85,13 @@ def _judge(checker: Checker, names: Sequence[str]) -> list[Checked]:
         return found
     finally:
         checker.runner.close()  # no process is left behind a cell
+
+
+def _with_next_step(checked: Checked, package: str) -> Checked:
+    """What to do about a stub, unless there is something else to be said."""
+    if checked.report["verdict"] != "not_implemented" or checked.notes:
+        return checked
+    return replace(checked, notes=(f"Write it in {package}/{checked.question.module}.py, save the file, and check again.",))
 
 
 def functions(question: BakedQuestion) -> list[str]:
@@ -137,10 +154,15 @@ def _show(*values: Any) -> None:
     """Show values as the last line of a cell would; outside of notebooks, print what they say."""
     shell = _shell()
     for value in values:
-        if shell is not None:
-            importlib.import_module("IPython.display").display(value)
-        else:
-            print(getattr(value, "alt_text", value))
+        told = getattr(value, "alt_text", None)  # what a picture says to those who cannot see it
+        if shell is None:
+            print(told or value)
+            continue
+        display = importlib.import_module("IPython.display").display
+        if told is None:
+            display(value)
+        else:  # the picture once, and not as a bare image as well
+            display({"text/html": value._repr_html_(), "text/plain": told}, raw=True)
 
 
 def _own_frames(checker: Checker, error: BaseException) -> list[traceback.FrameSummary]:
@@ -150,13 +172,26 @@ def _own_frames(checker: Checker, error: BaseException) -> list[traceback.FrameS
 
 
 def _not_yet(checker: Checker, error: BaseException, names: Sequence[str]) -> Said:
-    frames = _own_frames(checker, error)
-    missing = [frames[-1].name] if frames else list(names)
-    questions = [q for q in checker.bundle.questions if {q.name, *functions(q)} & {*missing, *names}]
-    exact = [q for q in questions if {q.name, *functions(q)} & set(missing)] or questions
-    where = [f"{q.number} {q.name}, in {checker.bundle.package}/{q.module}.py" for q in exact]
-    return message("Nothing to look at yet: this cell needs a function that is not written.",
-                   [*where, "Go on, and come back to this cell when its check is right."])  # fmt: skip
+    """Say which of the functions that a cell needs are still blank: those on disk, or else the one that raised."""
+    package = checker.bundle.package
+    raised = {frame.name for frame in _own_frames(checker, error)[-1:]}
+    blank, other = [], []
+    for question in checker.bundle.questions:
+        line = f"{question.number} {question.name}, in {package}/{question.module}.py"
+        if question.name in names and _is_blank(checker, question):
+            blank.append(line)
+        elif raised & {question.name, *functions(question)}:
+            other.append(line)
+    return message("Nothing to look at yet: this cell needs what is not written.",
+                   [*(blank or other), "Go on, and come back to this cell when that is right."])  # fmt: skip
+
+
+def _is_blank(checker: Checker, question: BakedQuestion) -> bool:
+    try:
+        defined = _outline((checker.root / checker.bundle.package / f"{question.module}.py").read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(defined.get(name) for name in functions(question))
 
 
 def _no_module(error: ImportError, package: str) -> Said:
@@ -215,7 +250,8 @@ def export(notebook: str = "") -> Said:
     lines = [*(f"It holds {line}" if not line.startswith(" ") else line for line in contents)]
     if problems:
         lines += ["Look at this before you hand it in:", *(f"- {line}" for line in problems)]
-    return message(f"Wrote {path.name}, which is what you hand in.", lines, colour=RED if problems else GREEN, right=not problems)
+    title = f"Wrote {path.name}, which is what you hand in."
+    return message(title, lines, colour=RED if problems else GREEN, right=not problems)
 
 
 def _find_notebook(root: Path, wanted: str, usual: str) -> Path | str:
@@ -233,7 +269,8 @@ def _find_notebook(root: Path, wanted: str, usual: str) -> Path | str:
         if path.name == usual:
             return path
     if found:
-        return f'The notebook is missing: there are {", ".join(p.name for p in found)}; name one, as in grader.export("{usual}").'
+        several = ", ".join(path.name for path in found)
+        return f'The notebook is missing: there are {several}; name the right one, as in grader.export("{found[0].name}").'
     return (f"The notebook is missing: there is none in {root}. In Colab it lies elsewhere: download it (File, Download) and "
             "put it into the zip, or beside the modules.")  # fmt: skip
 
@@ -293,6 +330,7 @@ def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str
     try:
         notebook = json.loads(path.read_bytes())
         answers = written_answers(notebook, [each.number for each in written])
+        unsaved = _unsaved(notebook)
     except (ValueError, TypeError, AttributeError, KeyError):
         return [f"{path.name} cannot be read: it is no notebook. Save it again."], []
     problems, lines = [], []
@@ -303,8 +341,7 @@ def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str
             lines.append(f"  the answer {number}, {len(words)} words: {start}{'…' if len(words) > 8 else ''}")
         else:
             problems.append(f"{number} has no answer in the notebook as it was saved. If you wrote one, save and export again.")
-    problems += _unsaved(notebook)
-    return problems, lines
+    return problems + unsaved, lines
 
 
 def _unsaved(notebook: Mapping[str, Any]) -> list[str]:
@@ -327,7 +364,8 @@ def written_answers(notebook: Mapping[str, Any], numbers: Sequence[str]) -> dict
     """The written answers of a notebook that was read as JSON, by number; "" where there is none.
 
     An answer's cell is known by its metadata, else by its tag, else by its heading, because editors drop one or another.
-    A heading that stands alone points to the cell below. Cells that were duplicated count one after the other.
+    A heading that stands alone points to the cell below, unless that was there from the start. Cells that were duplicated
+    count one after the other.
     """
     return {number: _answer(notebook.get("cells", []), number) for number in numbers}
 
@@ -348,12 +386,18 @@ def _answer(cells: Sequence[Mapping[str, Any]], number: str) -> str:
                 continue
             text = _bare(heading.split(texts[index])[-1])
             alone = not text and heading.search(texts[index]) and ANSWER_HERE not in texts[index]
-            if alone and index + 1 < len(cells) and not any(way[index + 1] for way in ways):
+            if alone and index + 1 < len(cells) and not _given(cells[index + 1]):
                 text = _bare(texts[index + 1])
             found.append(text)
         if any(found):
             return "\n\n".join(text for text in dict.fromkeys(found) if text)
     return ""
+
+
+def _given(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell was in the notebook that students were given, and is not for an answer: by its id, or as it begins."""
+    own = re.fullmatch(r"(text|question|written|answer|check)-[\w-]+|table", str(cell.get("id", "")))
+    return bool(own) or re.match(r"#+\s*(Answer\b|[A-Z]\d+\b)|---|<!--", _source(cell).strip()) is not None
 
 
 def _bare(text: str) -> str:
