@@ -159,7 +159,7 @@ def decode(text: bytes, body: bytes) -> Bundle:
 
 def _written(entry: Mapping[str, Any]) -> Written:
     lists = {name: tuple(map(tuple, entry[name])) for name in ("rubric", "misconceptions")}
-    return Written(**{**entry, **lists})
+    return Written(**{**entry, **lists, "evidence": tuple(entry["evidence"])})
 
 
 def to_bytes(bundle: Bundle) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -24,13 +24,14 @@ Array = np.ndarray[Any, Any]
 class Comparison:
     """One value against what is expected. error: scaled by max|expected|, infinite where it cannot be measured.
 
-    findings: sentences, the most telling first. warning: said although the value is right.
+    findings: sentences, the most telling first. warning: said although the value is right. profile: see `profile`.
     """
 
     right: bool
     error: float
     findings: tuple[str, ...] = ()
     warning: str = ""
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def _compare_numbers(setting: Setting, wanted: Array, given: Array, is_list: boo
         warning = f"{setting.name} is right to float32 accuracy only; stay in float64"
         return Comparison(True, error, warning=warning)
     with np.errstate(all="ignore"):  # a wrong value may be as large as it likes
-        return Comparison(False, error, tuple(describe(setting, wanted, given, bounds[1])))
+        findings = tuple(describe(setting, wanted, given, bounds[1]))
+        return Comparison(False, error, findings, profile=profile(setting, wanted, given, bounds[1]))
 
 
 def _wanted_text(setting: Setting, wanted: Array) -> str:
@@ -337,3 +339,50 @@ def _part(name: str, word: str, wrong: Array) -> str:
     if len(good) <= 2:
         return f"{name} is right only at {word} = {', '.join(map(str, good))}"
     return f"{name} is first wrong at {word} = {bad[0]}"
+
+
+# ---------------------------------------------------------------- where it is wrong, in numbers to draw
+
+ENTRIES = 40  # of a profile by timestep; more steps than that are told in groups
+FAINT = 1e-15  # of the largest: a norm below is rounding, which differs from machine to machine
+
+
+def profile(setting: Setting, wanted: Array, given: Array, bound: float) -> dict[str, Any]:
+    """Where a wrong array of the right shape is wrong, in few numbers of three digits; {} if its axes tell nothing.
+
+    steps: the largest error by timestep, relative to max|expected|, 0.0 where it is right and None where a value is not
+    finite. every: how many timesteps one entry stands for. gates, blocks: the same by block of gates. norms: of
+    gradients and norms, the Euclidean norm by timestep of what was given and of what is expected.
+    """
+    axes = setting.spec.axes
+    if not axes or len(axes) != wanted.ndim or not wanted.size:
+        return {}
+    scale = float(np.abs(wanted).max()) or 1.0
+    mine, theirs = given.astype(np.float64), wanted.astype(np.float64)
+    error = np.abs(mine - theirs) / scale
+    error[error <= bound] = 0.0
+    found: dict[str, Any] = {}
+    if "T" in axes:
+        by_step = _flat(error, axes.index("T")).max(axis=1)
+        every = -(-len(by_step) // ENTRIES)
+        found |= {"every": every, "steps": _grouped(by_step, every)}
+        if setting.name.startswith(("d", "norm")):
+            norms = [np.linalg.norm(_flat(array, axes.index("T")), axis=1) for array in (mine, theirs)]
+            least = FAINT * norms[1].max()
+            found["norms"] = [_grouped(np.where(norm < least, 0.0, norm), every) for norm in norms]
+    axis = _gate_axis(setting, wanted)
+    if axis is not None:
+        blocks = np.array([block.max() for block in np.split(error, len(setting.gates), axis)])
+        found |= {"gates": setting.gates, "blocks": _grouped(blocks, 1)}
+    return found
+
+
+def _flat(array: Array, axis: int) -> Array:
+    """An array as a matrix with a row for each place along an axis."""
+    return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+
+
+def _grouped(values: Array, every: int) -> list[float | None]:
+    """The largest of each group, to three digits."""
+    largest = [float(values[i : i + every].max()) for i in range(0, len(values), every)]
+    return [float(f"{value:.3g}") if math.isfinite(value) else None for value in largest]

@@ -121,7 +121,8 @@ class Written:
     """A question that is answered in words, in the notebook, and graded by people.
 
     name: as in code and tables. title: what is asked, in a few words. rubric: (points, what earns them), which together
-    make the points. misconceptions: (claim, why it is wrong), for graders; students are given neither.
+    make the points. misconceptions: (claim, why it is wrong), for graders; students are given neither. evidence: names of
+    functions; what cells of the notebook that use them printed is shown beside an answer.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Written:
     minutes: int
     rubric: tuple[tuple[float, str], ...] = ()
     misconceptions: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- axes
