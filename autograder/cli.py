@@ -17,17 +17,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .authoring.bake import Assignment, AssignmentError, bake, load_assignment, shows_hidden_hints, source_hash
+from .authoring.bake import AssignmentError, bake, load_assignment, shows_hidden_hints, source_hash
 from .checks import bundle as bundles
 from .checks.bundle import Bundle, BundleError, write_file
 from .commands import export as exporting
 from .commands import similar as commands_similar
 from .commands import written as commands_written
 from .commands.progress import progress
-from .grading import dashboard, reports, written
+from .commands.results import UsageError, find_assignment, write_reports
 from .grading import grade as grading
+from .grading import reports, written
 from .grading.cluster import ClusterError
-from .grading.intake import IntakeError, file_stem, read_submission
+from .grading.intake import IntakeError, read_submission
 from .grading.journal import Journal, JournalError
 from .grading.policy import Policy, apply
 from .lms.recognise import FORMATS, read_export
@@ -35,10 +36,6 @@ from .lms.table import TableError
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-class UsageError(Exception):
-    """The command cannot be carried out as it was given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,20 +122,6 @@ def _add_proving(commands: Any) -> None:
 
 
 # ---------------------------------------------------------------- what commands share
-
-
-def find_assignment(folder: Path | None) -> Path:
-    """The assignment's folder: as given, or the only one there is. Raises UsageError."""
-    if folder is not None:
-        return folder
-    for root in (Path.cwd(), Path(__file__).resolve().parent.parent):
-        found = sorted(path.parent for path in root.glob("assignments/*/assignment.toml"))
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(path.name for path in found)
-            raise UsageError(f"there are several assignments ({names}); name one with --assignment")
-    raise UsageError("no folder assignments/ here; go to the project's root, or name the assignment with --assignment")
 
 
 def bundle_path(assignment: Path) -> Path:
@@ -271,30 +254,6 @@ def bring_out(
     for line in bad:
         ERR.print(line, markup=False)
     return 1 if bad or old else 0
-
-
-def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle | Assignment, *, hidden_hints: bool) -> None:
-    """Write all pages and tables of a results folder."""
-    stems = file_stem([record["submission"] for record in records])
-    wanted, class_facts = set(), []
-    for record in records:
-        class_facts.append(dashboard.facts(record))
-        stem = stems[record["submission"]]
-        page = reports.feedback_page(record, title=declared.title, parts=declared.parts, hidden_hints=hidden_hints)
-        for path, text in (
-            (out / "records" / f"{stem}.json", reports.record_json(record)),
-            (out / "feedback" / f"{stem}.html", page),
-        ):
-            write_file(path, text.encode("utf-8", "replace"))
-            wanted.add(path)
-    for folder, ending in ((out / "records", ".json"), (out / "feedback", ".html")):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path not in wanted and path.suffix in (ending, ".tmp"):
-                path.unlink()  # of a submission whose name now needs another file name, or of a killed run
-    whole = dashboard.page(class_facts, stems, title=declared.title, parts=declared.parts)
-    write_file(out / "dashboard.html", whole.encode("utf-8", "replace"))
-    names = [question.name for question in declared.questions]
-    write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
 
 
 def _closing_table(records: Sequence[reports.Record], graded: int, seconds: float) -> None:

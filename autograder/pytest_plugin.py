@@ -18,6 +18,7 @@ from .checks.bundle import BakedCase, BakedQuestion, BundleError
 from .checks.feedback import WORDS, explain
 from .checks.judge import Outcome, Property, QuestionRun
 from .checks.runner import Runner
+from .commands.results import UsageError, find_assignment
 from .grading import grade as grading
 from .grading.intake import read_submission, visible
 from .grading.notebook_cells import with_cells
@@ -99,11 +100,11 @@ class _GradingSession:
     def __init__(self, config: pytest.Config) -> None:
         try:
             self.level = grading.isolation(config.option.unsafe)
-            assignment = cli.find_assignment(Path(config.option.assignment) if config.option.assignment else None)
+            assignment = find_assignment(Path(config.option.assignment) if config.option.assignment else None)
             given = Path(config.option.bundle) if config.option.bundle else None
             self.bundle, _ = cli.ready_bundle(assignment, given)
             self.properties: Mapping[str, Property] = load_properties(assignment)
-        except (grading.GradingError, cli.UsageError, AssignmentError, BundleError) as error:
+        except (grading.GradingError, UsageError, AssignmentError, BundleError) as error:
             raise pytest.UsageError(str(error)) from None
         path = Path(config.option.submission)
         if not path.exists():

@@ -8,11 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from ..authoring.bake import Assignment, load_assignment
 from ..checks.bundle import write_file
 from ..grading import similar
 from ..grading.intake import Submission, file_stem, read_entry
 from ..lms.recognise import FORMATS, read_export
+from .progress import progress
+from .results import UsageError, find_assignment
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def register(commands: Any) -> None:
@@ -32,9 +39,6 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, and write what was found."""
-    from ..cli import ERR, OUT, UsageError, find_assignment
-    from .progress import progress
-
     if not 0 < options.least <= 1:
         raise UsageError(f"--least {options.least:g}: a share is above 0 and at most 1")
     if options.most < 1:
@@ -72,8 +76,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _make_room(out: Path) -> None:
     """Take away what an earlier run left. Raises UsageError for a folder that holds other things."""
-    from ..cli import UsageError
-
     if out.is_dir() and any(out.iterdir()) and not (out / "similar.html").exists():
         raise UsageError(f"{out}: holds other files; name an empty or new folder")
     for name in ("pairs", "jplag"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from ..authoring.bake import Assignment, load_assignment, shows_hidden_hints
 from ..checks.bundle import write_file
@@ -17,6 +18,10 @@ from ..grading import answers, written
 from ..grading.intake import Entry, Submission, read_entry
 from ..grading.reports import Record
 from ..lms.recognise import FORMATS, read_export
+from .results import UsageError, find_assignment, read_records, write_reports
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def register(commands: Any) -> None:
@@ -36,8 +41,6 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make a sheet or take one in."""
-    from ..cli import UsageError, find_assignment
-
     if (options.merge is None) == (options.out is None):
         raise UsageError("give either --out SHEET, to make a sheet, or --merge FILE.csv, to take one in")
     if options.out is not None and options.submissions is None:
@@ -51,33 +54,10 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
 
 
-def record_paths(results: Path) -> list[Path]:
-    """The records of a results folder. Raises UsageError."""
-    from ..cli import UsageError
-
-    paths = sorted((results / "records").glob("*.json"))
-    if not paths:
-        raise UsageError(f"{results}: holds no records; name a folder that 'autograder grade' has finished")
-    return paths
-
-
-def read_records(results: Path) -> Iterator[dict[str, Any]]:
-    """The records one by one. Raises UsageError."""
-    from ..cli import UsageError
-
-    for path in record_paths(results):
-        try:
-            yield json.loads(path.read_bytes())
-        except ValueError as error:
-            raise UsageError(f"{path}: {error}; run 'autograder grade' again") from None
-
-
 # ---------------------------------------------------------------- a sheet
 
 
 def _make(options: argparse.Namespace, assignment: Assignment) -> int:
-    from ..cli import ERR, OUT
-
     before = written.read_points(options.results)
     seed = options.seed or before["seed"] or secrets.token_hex(8)
     verdicts = {str(record["submission"]): _verdicts(record) for record in read_records(options.results)}
@@ -90,8 +70,6 @@ def _make(options: argparse.Namespace, assignment: Assignment) -> int:
             continue
         found += _answers(entry, assignment, written.code_of(entry.name, seed), verdicts[entry.name])
     if not found:
-        from ..cli import UsageError
-
         raise UsageError(f"{options.submissions}: holds none of the submissions that have a record in {options.results}")
     ordered = written.in_order(found, seed)
     base = options.out.with_suffix("") if options.out.suffix in (".html", ".csv") else options.out
@@ -138,8 +116,6 @@ def _cells(submission: Submission) -> tuple[list[answers.Cell], str]:
 
 
 def _merge(options: argparse.Namespace, assignment: Assignment) -> int:
-    from ..cli import OUT, UsageError, write_reports
-
     before = written.read_points(options.results)
     seed = options.seed or before["seed"]
     if not seed:

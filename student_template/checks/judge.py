@@ -385,7 +385,10 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
         entry = {"name": leaf, "right": comparison.right, "findings": list(comparison.findings)}
         got = _leaf_of(outcome.answer.values, leaf, case.expected)
         mark = fingerprint(" ".join(comparison.findings) if got is _ABSENT else got) if not comparison.right else ""
-        values.append({**entry, "mistake": mistake, "hint": hint, "fingerprint": mark})
+        entry |= {"mistake": mistake, "hint": hint, "fingerprint": mark}
+        if comparison.profile and not case.hidden:  # pictures are for students
+            entry["profile"] = dict(comparison.profile)
+        values.append(entry)
     warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
     if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
         changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
