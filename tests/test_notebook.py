@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from autograder.authoring import notebook, release
+from autograder.authoring import leaks, notebook, release
 from autograder.authoring.bake import Assignment, AssignmentError, public
 from autograder.checks.bundle import Bundle
 from autograder.checks.grader import ANSWER_HERE, written_answers
@@ -196,12 +196,12 @@ def solution_statements(extra: str = "") -> set[str]:
     found = set()
     for path in (ROOT / "reference" / "memnet").glob("*.py"):
         split = release.split_solution(path.read_text(encoding="utf-8") + extra, path.name)
-        found |= set(release.statements(split.full)) - set(release.statements(split.stub))
+        found |= set(leaks.statements(split.full)) - set(leaks.statements(split.stub))
     return found
 
 
 def given_away(sources: list[str], secret: set[str]) -> set[str]:
-    return secret & {statement for source in sources for statement in release.statements(source)}
+    return secret & {statement for source in sources for statement in leaks.statements(source)}
 
 
 def test_no_statement_of_the_solution_stands_in_it(student: bytes, master: bytes) -> None:
