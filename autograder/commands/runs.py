@@ -14,7 +14,7 @@ from typing import Any
 
 from ..authoring.bake import AssignmentError, load_settings
 from ..checks.bundle import Bundle
-from ..cli import ERR, OUT, UsageError, bring_out, find_assignment, ready_bundle
+from ..cli import ERR, OUT, bring_out, ready_bundle
 from ..grading import cluster, journal
 from ..grading import grade as grading
 from ..grading.diff import move
@@ -22,6 +22,7 @@ from ..grading.intake import Entry
 from ..grading.journal import Journal, JournalError
 from ..grading.policy import Policy, PolicyError, parse_time, read_policy, read_times
 from .progress import progress
+from .results import UsageError, find_assignment
 
 FAILED = ("grader_error", "unreadable")
 SHOWN = 20  # duplicates and unknown names that are listed one by one

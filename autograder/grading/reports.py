@@ -245,9 +245,3 @@ def cluster(found: Iterable[tuple[str, Unnamed]], least: int = 2) -> list[dict[s
 
 def _people(names: Collection[str]) -> dict[str, Any]:
     return {"count": len(names), "example": min(names), "names": sorted(names)}
-
-
-def _wrong_values(record: Record) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    for question in record["questions"]:
-        for case in question["cases"]:
-            yield from ((question, value) for value in case["values"] if not value["right"])
