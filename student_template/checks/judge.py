@@ -17,7 +17,7 @@ import numpy as np
 
 from .bundle import BakedCase, BakedQuestion
 from .compare import Comparison, Setting, as_array, compare, leaves, matches
-from .question import Spec, counts_for, parse_spec
+from .question import Call, Spec, counts_for, parse_call, parse_spec
 from .runner import Answer, Runner, clean
 from .wire import Opaque
 
@@ -27,10 +27,20 @@ ORDER = (
 )  # fmt: skip
 # A case that ended so is not followed by others: they would end the same, and each would take its time.
 FINAL = ("timed_out", "missing", "not_implemented")
+# How one function of a case may end without taking along what the case's other functions earn.
+APART = ("not_implemented", "missing", "crashed", "wrong")
 
 # A property function gets the answers by name and the arrays that the judge alone has. It returns, for each of the
-# question's outputs, "" where the property holds and a sentence for the student where it does not.
+# question's outputs, "" where the property holds and a sentence for the student where it does not. Where one function
+# of several failed, a NoValue stands for each of its answers.
 Property = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class NoValue:
+    """Stands for the value of a call that failed where calls of other functions did not."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -108,16 +118,50 @@ class QuestionRun:
         if answer.verdict == "timed_out":
             text = f"{answer.text} ({question.seconds:g} seconds for all cases of the question)"
             return Outcome(case, answer.verdict, text, answer=answer)
+        lost: dict[str, NoValue] = {}
+        if answer.verdict in APART and not answer.ended:
+            answer, lost = self._ask_apart(case, answer)
         if answer.verdict:
             return Outcome(case, answer.verdict, answer.text, answer.trace, answer=answer)
         try:
             with np.errstate(all="ignore"):  # a wrong value may be as large as it likes
-                comparisons, owners = _judge_values(question, case, answer, self._properties)
+                comparisons, owners = _judge_values(question, case, {**answer.values, **lost}, self._properties)
         except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
             return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
         verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
-        outcome = Outcome(case, verdict, comparisons=comparisons, owners=owners, answer=answer)
+        outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=_light(answer, case))
         return self._within_budget(outcome) if case.budget else outcome
+
+    def _ask_apart(self, case: BakedCase, together: Answer) -> tuple[Answer, dict[str, NoValue]]:
+        """Ask each call of a case by itself, after one that failed, so that a function does not fall with another.
+
+        Returns what came, and what stands for the rest; the answer to all calls together if they are of one function
+        or nothing came.
+        """
+        calls = [parse_call(text) for text in case.calls or self.question.calls]
+        if len({call.function for call in calls if "." not in call.function}) < 2:
+            return together, {}
+        values: dict[str, Any] = {}
+        lost: dict[str, NoValue] = {}
+        changed: dict[str, None] = {}
+        traces: dict[str, str] = {}
+        for index, call in enumerate(calls):
+            wanted = tuple(name for name in call.targets if name in case.returns)
+            if needed := [lost[name] for name in call.arguments if name in lost]:
+                lost |= dict.fromkeys(wanted, needed[0])
+                continue
+            alone = replace(case, calls=_what_it_takes(calls, index), returns=wanted)
+            answer = self._run(alone)
+            if answer.verdict not in ("", *APART) or answer.ended:
+                return answer, {}
+            if answer.verdict:
+                lost |= dict.fromkeys(wanted, NoValue(_why(call.function, answer)))
+                traces.setdefault(call.function, answer.trace)
+            values |= answer.values
+            changed |= dict.fromkeys(answer.changed)
+        if not values:
+            return together, {}
+        return Answer(values=values, changed=tuple(changed), trace="".join(traces.values())), lost
 
     def _within_budget(self, outcome: Outcome) -> Outcome:
         """The outcome of a measured case: a right answer that took too much memory is over budget."""
@@ -143,6 +187,49 @@ class QuestionRun:
         return _report(self.question, self.outcomes if outcomes is None else outcomes)
 
 
+def _what_it_takes(calls: Sequence[Call], index: int) -> tuple[str, ...]:
+    """The texts of one call and of those before it that give what it needs."""
+    needed, texts = set(calls[index].arguments), [calls[index].text]
+    for call in reversed(calls[:index]):
+        if needed & set(call.targets):
+            needed |= set(call.arguments)
+            texts.insert(0, call.text)
+    return tuple(texts)
+
+
+def _why(function: str, answer: Answer) -> str:
+    """Why a call gave nothing, in a sentence that names its function."""
+    if answer.verdict == "not_implemented":
+        return f"{function} is not written yet"
+    return answer.text if function in answer.text else f"{function} stopped with {answer.text}"
+
+
+def _light(answer: Answer, case: BakedCase) -> Answer:
+    """An answer to keep until the report: copies of its arrays, or where they are far too large their dtype and shape.
+
+    A reply carries up to 64 MB, of which an array is a view, and a submission has more than a hundred cases: a judge
+    that kept them all would be ended by the system, and other submissions with it.
+    """
+    room = (1 << 20) + 4 * sum(array.nbytes for array in _arrays(dict(case.expected)))
+    large = sum(array.nbytes for array in _arrays(dict(answer.values))) > room
+    return replace(answer, values={name: _kept(value, large) for name, value in answer.values.items()})
+
+
+def _arrays(value: Any) -> list[np.ndarray[Any, Any]]:
+    return [leaf for _, leaf in leaves("", value) if isinstance(leaf, np.ndarray)]
+
+
+def _kept(value: Any, large: bool) -> Any:
+    if isinstance(value, np.ndarray):
+        return Opaque(f"an array of dtype {value.dtype} and shape {value.shape}") if large else value.copy()
+    if isinstance(value, list | tuple):
+        items = [_kept(item, large) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, dict):
+        return {key: _kept(item, large) for key, item in value.items()}
+    return value
+
+
 def _megabytes(count: int) -> str:
     return f"{count / 2**20:.1f} MB"
 
@@ -156,26 +243,33 @@ def owner(name: str, outputs: Iterable[str]) -> str:
 
 
 def _judge_values(
-    question: BakedQuestion, case: BakedCase, answer: Answer, properties: Mapping[str, Property]
+    question: BakedQuestion, case: BakedCase, values: Mapping[str, Any], properties: Mapping[str, Property]
 ) -> tuple[dict[str, Comparison], dict[str, str]]:
     if case.verdict:
-        found = properties[case.verdict](answer.values, {**case.inputs, **case.evidence})
+        found = properties[case.verdict](values, {**case.inputs, **case.evidence})
         comparisons = {
             name: Comparison(not text, 0.0 if not text else float("inf"), (clean(text),) if text else ())
             for name, text in found.items()
         }
         return comparisons, {name: owner(name, question.outputs) for name in found}
     comparisons, owners = {}, {}
+    said: set[str] = set()
     for name, expected in case.expected.items():
         output = owner(name, question.outputs)
-        for leaf, comparison in _compare_value(question, case, name, output, expected, answer.values[name]):
+        got = values[name]
+        if isinstance(got, NoValue):
+            reasons = {got.reason} - said  # the same function failed for its other values
+            said |= reasons
+            comparisons[name], owners[name] = Comparison(False, float("inf"), tuple(map(clean, reasons))), output
+            continue
+        for leaf, comparison in _compare_value(question, case, name, output, expected, got):
             comparisons[leaf] = comparison
             owners[leaf] = output
-    return _told_apart(case, answer, comparisons, owners), owners
+    return _told_apart(case, values, comparisons, owners), owners
 
 
 def _told_apart(
-    case: BakedCase, answer: Answer, comparisons: Mapping[str, Comparison], owners: Mapping[str, str]
+    case: BakedCase, values: Mapping[str, Any], comparisons: Mapping[str, Comparison], owners: Mapping[str, str]
 ) -> dict[str, Comparison]:
     """The comparisons, where a wrong array that is right for another output says so first."""
     expected = {leaf: value for leaf in comparisons if isinstance(value := _leaf_of(case.expected, leaf, {}), np.ndarray)}
@@ -183,7 +277,7 @@ def _told_apart(
     for leaf, comparison in comparisons.items():
         if comparison.right:
             continue
-        got = _leaf_of(answer.values, leaf, case.expected)
+        got = _leaf_of(values, leaf, case.expected)
         for other, wanted in expected.items():
             telling = owners[other] != owners[leaf] and wanted.size > 1 and wanted.any()
             if telling and matches(got, wanted, case.tolerances[other][1]):
@@ -385,7 +479,10 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
         entry = {"name": leaf, "right": comparison.right, "findings": list(comparison.findings)}
         got = _leaf_of(outcome.answer.values, leaf, case.expected)
         mark = fingerprint(" ".join(comparison.findings) if got is _ABSENT else got) if not comparison.right else ""
-        values.append({**entry, "mistake": mistake, "hint": hint, "fingerprint": mark})
+        entry |= {"mistake": mistake, "hint": hint, "fingerprint": mark}
+        if comparison.profile and not case.hidden:  # pictures are for students
+            entry["profile"] = dict(comparison.profile)
+        values.append(entry)
     warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
     if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
         changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
