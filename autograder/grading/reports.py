@@ -206,6 +206,12 @@ def same_errors(records: Sequence[Record], least: int = 2) -> list[dict[str, Any
     return sorted(rows, key=lambda row: (-row["count"], row["question"], row["text"]))
 
 
+def _wrong_values(record: Record) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for question in record["questions"]:
+        for case in question["cases"]:
+            yield from ((question, value) for value in case["values"] if not value["right"])
+
+
 def unnamed(record: Record) -> dict[tuple[str, str, str, str], str]:
     """(question, value, case, fingerprint) -> finding, for each value that is wrong and never named."""
     named = {(question["name"], value["name"]) for question, value in _wrong_values(record) if value["mistake"]}
