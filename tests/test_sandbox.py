@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -175,3 +177,42 @@ def test_a_worker_dies_with_its_zygote(runner: SandboxRunner) -> None:
         time.sleep(0.01)  # the kernel kills it in its own time
     assert not Path(f"/proc/{pid}").exists()
     own.shut_down()
+
+
+# ---------------------------------------------------------------- a machine that is busy with others
+
+BUSY = "import time\ndef f(x):\n    end = time.process_time() + 0.8\n    while time.process_time() < end: pass\n    return x"
+ASLEEP = "import time\ndef f(x):\n    time.sleep(9)\n    return x"
+
+
+@pytest.fixture
+def one_processor(runner: SandboxRunner) -> Iterator[int]:
+    """The worker shares one processor with six others that never rest."""
+    here = min(os.sched_getaffinity(0))
+    program = f"import os; os.sched_setaffinity(0, {{{here}}}); print(flush=True)\nwhile True: pass"
+    others = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True) for _ in range(6)
+    ]
+    for other in others:
+        assert other.stdout is not None
+        other.stdout.readline()
+    yield here
+    for other in others:
+        other.kill()
+        other.communicate()
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel does not count how long a process waits")
+@pytest.mark.parametrize(("source", "verdict"), [(BUSY, ""), (ASLEEP, "timed_out")])
+def test_a_busy_machine_costs_nobody_a_question(
+    runner: SandboxRunner, one_processor: int, source: str, verdict: str
+) -> None:
+    """0.8 seconds of work, for which the worker has a seventh of a processor, within 1.5: its waiting is not counted."""
+    runner.open({"m": source.encode()})
+    runner._ready(False, fresh=True)
+    os.sched_setaffinity(worker_pid(runner), {one_processor})
+    begun = time.monotonic()
+    answer, waited = runner.ask("m", CALL, {"x": 1.0}, ("y",), layouts={}, deadline=begun + 1.5)
+    assert answer.verdict == verdict
+    if not verdict:
+        assert waited > 0.8  # it had the processor for 0.8 seconds of at least 1.6

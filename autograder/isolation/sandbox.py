@@ -193,6 +193,7 @@ class ConfinedProcess:
         self._requests, self._replies, self._output_fd = requests, replies, output
         self._buffer, self._output = bytearray(), bytearray()
         self._ended: int | None = None
+        self._waits, self._queued = _open_waits(pid), 0.0
         for fd in (requests, replies, output):
             os.set_blocking(fd, False)
         self._reading = select.poll()
@@ -294,9 +295,10 @@ class ConfinedProcess:
         self._end()
         with contextlib.suppress(Died):
             self._drain()
-        for fd in (self._requests, self._replies, self._output_fd):
-            os.close(fd)
-        self._requests, self._output_open = -1, False
+        for fd in (self._requests, self._replies, self._output_fd, self._waits):
+            if fd >= 0:
+                os.close(fd)
+        self._requests, self._waits, self._output_open = -1, -1, False
 
     def memory(self) -> Memory | None:
         """What the kernel says of the worker's memory; None when the worker is gone."""
@@ -309,12 +311,27 @@ class ConfinedProcess:
             return None
         return Memory(*(1024 * int(fields[name].split()[0]) for name in ("VmSize", "VmPeak", "VmRSS", "VmHWM")))
 
+    def queued(self) -> float:
+        """Seconds in which the worker was ready to run and every processor was busy with others, as the kernel has it."""
+        if self._waits >= 0:
+            with contextlib.suppress(OSError, IndexError):  # a dead worker waits no longer
+                self._queued = int(os.pread(self._waits, 100, 0).split()[1]) / 1e9
+        return self._queued
+
     def output(self) -> str:
         """What the code has printed."""
         if self._requests >= 0:
             with contextlib.suppress(Died):
                 self._drain()
         return self._output.decode("utf-8", "replace")
+
+
+def _open_waits(pid: int) -> int:
+    """What tells how long a process has waited for a processor; -1 where the kernel does not count it."""
+    try:
+        return os.open(f"/proc/{pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def _milliseconds(deadline: float) -> int:
