@@ -94,7 +94,8 @@ def test_a_worker_killed_while_it_grades_costs_nothing(
     below = wait_for(lambda: found if len(found := descendants(pids[0])) >= 3 else [], present=True, seconds=60)
     assert len(below) >= 3
     os.kill(pids[0], signal.SIGKILL)
-    assert not wait_for(lambda: [pid for pid in below if alive(pid)], present=False)
+    left = wait_for(lambda: [pid for pid in below if alive(pid)], present=False)
+    assert not left, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
     _, said = process.communicate(timeout=180)
     assert process.returncode == 0, said
     assert files_of(out) == files_of(graded)
@@ -211,9 +212,9 @@ def test_a_shard_that_fails_is_named_and_the_others_are_kept(
                 shard.append({"submission": "student-001", **STAMP, "status": "graded"})
             return {2: "the machine is gone"}
 
+    plan, names = cluster.Plan((), 2, 1), ["student-001", "student-005"]
     with book, pytest.raises(cluster.ClusterError) as error:
-        names = ["student-001", "student-005"]
-        cluster.grade(book, names, cluster.Plan((), 2, 1), Engine(), STAMP, lambda name: None)
+        cluster.grade(book, names, plan, Engine(), STAMP, lambda name: None)
     assert str(error.value) == (
         "1 of 2 shards were not finished; 2-of-2: the machine is gone. The same command goes on where they stopped"
     )
