@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ POLL = 0.5  # seconds between looks at how far the shards are
 PATIENCE = 60.0  # seconds that a shard waits for the machine that had it before to let go of its journal
 ATTEMPTS = 3  # times that a job of Slurm is started
 PROGRAM = (
-    "import sys; from autograder.isolation.sandbox import die_with_parent; die_with_parent(); "
+    "import sys; from autograder.isolation.sandbox import die_with_parent; die_with_parent(int(sys.argv.pop(1))); "
     "from autograder.cli import main; sys.exit(main())"
 )
 
@@ -66,7 +67,7 @@ class Shard:
         command = [*self.command, "--shard", f"{self.number}/{self.count}", "--out", self.folder]
         patient_until = time.monotonic() + PATIENCE
         while True:
-            done = subprocess.run([sys.executable, "-c", PROGRAM, *command], stdin=subprocess.DEVNULL,
+            done = subprocess.run([sys.executable, "-c", PROGRAM, str(os.getpid()), *command], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)  # fmt: skip
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             last = said[-1][:500] if said else f"exit code {done.returncode}"

@@ -248,8 +248,8 @@ def make_runner(bundle: Bundle, *, unsafe: bool = False) -> Runner:
 
 
 def _begin(setup: Setup) -> None:
-    if sys.platform == "linux":
-        die_with_parent()
+    if sys.platform == "linux" and (parent := multiprocessing.parent_process()) and parent.pid:
+        die_with_parent(parent.pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     _Judge.bundle = read(setup.bundle)
     _Judge.properties = load_properties(setup.assignment)

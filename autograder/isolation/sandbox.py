@@ -102,10 +102,15 @@ def _worker_main(judge: socket.socket, descriptors: Sequence[int]) -> None:
 # ---------------------------------------------------------------- the judge's side
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, so that a killed run leaves nobody behind."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, so that a killed run leaves nobody behind.
+
+    parent: its process id, as the parent said it: one that is dead already will not die once more.
+    """
     set_parent_death_signal = 1
     ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 class Zygote:
