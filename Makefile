@@ -11,13 +11,15 @@ demo: .venv
 	$(BIN)/autograder grade build/submissions --out build/results
 	@echo "open build/results/dashboard.html for the class, build/results/feedback/known-mistakes.html for a student's page"
 
-test: .venv lint
-	$(BIN)/python -m pytest -m "not long" --ignore tests/attacks --ignore tests/test_lab.py --ignore tests/test_readme.py \
-		--ignore tests/test_doctor.py --deselect tests/test_prove.py::test_prove_command --ignore tests/fuzz
+# Everything but the long checks, on two cores; a file's tests stay together.
+TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Everything, the long checks included: attacks, the README's commands, proving the grader, training in the lab.
+test: .venv lint
+	$(TESTS) -m "not long"
+
+# The long checks too: all right and wrong programs for the memory budget, the notebook from top to bottom, and others.
 test-all: .venv lint
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 # The set-up alone: made anew when the pins or the package change.
 .venv: pyproject.toml constraints.txt

@@ -246,7 +246,7 @@ def test_a_stale_bundle_is_refused(submissions: Path, bundle_file: Path, tmp_pat
     changed = tmp_path / "assignments" / "memory_in_networks"
     shutil.copytree(ROOT / "assignments" / "memory_in_networks", changed)
     settings = changed / "assignment.toml"
-    settings.write_text(settings.read_text() + "\n# a change\n")
+    settings.write_text(settings.read_text().replace('version = "1.0"', 'version = "1.1"'))
     done = run("autograder", "grade", submissions, "--out", tmp_path / "out", "--bundle", bundle_file,
                "--assignment", changed)  # fmt: skip
     assert done.returncode == 2

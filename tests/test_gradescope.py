@@ -115,10 +115,12 @@ def test_a_grader_that_fails_is_said_and_never_silently_zero(made: publish.Relea
 
 def test_what_cannot_be_read_is_said(made: publish.Release, tmp_path: Path) -> None:
     root = gradescope_tree(made, tmp_path / "autograder")
-    (root / "submission/rnn.py").write_text("x = 1")
+    for folder in ("one", "two"):  # in one folder alone they would be taken for the package
+        (root / "submission" / folder).mkdir()
+        (root / "submission" / folder / "rnn.py").write_text("x = 1")
     found = run_autograder(root)
     assert found["score"] == 0
-    assert "rnn.py lies outside memnet/; put the modules into a folder memnet/" in found["output"]
+    assert "one/rnn.py, two/rnn.py lie outside memnet/; put the modules into a folder memnet/" in found["output"]
 
 
 def test_the_submission_cannot_take_the_place_of_the_grader(

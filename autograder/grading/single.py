@@ -37,7 +37,7 @@ def engine_in(folder: Path) -> Engine:
 
 def judged(name: str, path: Path, engine: Engine, *, seconds: float = 600.0) -> dict[str, Any]:
     """The record of the submission at `path`; one of status grader_error if the judge's process gives none in time."""
-    command = [sys.executable, "-I", "-c", PROGRAM, str(engine.folder), name, str(path), str(engine.bundle),
+    command = [sys.executable, "-I", "-c", PROGRAM, str(engine.folder), str(os.getpid()), name, str(path), str(engine.bundle),
                str(engine.assignment)]  # fmt: skip
     try:
         with subprocess.Popen(
@@ -80,9 +80,9 @@ def main() -> int:
     """Grade one submission and write its record to standard output as JSON."""
     from ..isolation.sandbox import die_with_parent
 
+    parent, name, path, bundle, assignment = sys.argv[1:6]
     if sys.platform == "linux":
-        die_with_parent()
-    name, path, bundle, assignment = sys.argv[1:5]
+        die_with_parent(int(parent))
     reply = os.dup(1)
     os.dup2(2, 1)  # whatever else is printed is no record
     record = grade_one(name, Path(path), Path(bundle), Path(assignment))

@@ -315,10 +315,10 @@ def test_escaping_is_what_stops_it(out: Path, monkeypatch: pytest.MonkeyPatch) -
     found = records(out)
     record = found["remembers 0 0"]
     assert "<script>" not in reports.feedback_page(record, title="t", parts={"B": "b"})
-    monkeypatch.setattr(reports._ENVIRONMENT, "autoescape", False)
-    reports._ENVIRONMENT.cache.clear()
+    monkeypatch.setattr(reports.ENVIRONMENT, "autoescape", False)
+    reports.ENVIRONMENT.cache.clear()
     assert "<script>" in reports.feedback_page(record, title="t", parts={"B": "b"})
-    reports._ENVIRONMENT.cache.clear()
+    reports.ENVIRONMENT.cache.clear()
     monkeypatch.setattr(reports, "spreadsheet_safe", lambda text: text)
     assert "\n=1+1," in reports.grades_csv([found["=1+1"]], [])
 
