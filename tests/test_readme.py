@@ -40,7 +40,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: str, folder: Path) -> str:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    own = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}  # of make test
+    environment = {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                    "PYTHONPATH": str(folder), "COLUMNS": "200"}  # fmt: skip
     done = subprocess.run(command, cwd=folder, shell=True, env=environment, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, encoding="utf-8", timeout=300, check=False)  # fmt: skip
@@ -82,6 +83,7 @@ def test_every_command_line_stands_in_a_block_that_is_run() -> None:
     elsewhere = {"make test", "make bench", "python -m checks", "python -m checks --watch"}  # test_checker
     elsewhere |= {"autograder prove", "autograder prove --quick", "autograder mistakes", "autograder draft"}  # test_prove
     elsewhere |= {"make attack", "make fuzz"}  # long; tests/attacks and what hypothesis tries are short forms
+    elsewhere |= {"python tests/attacks/compare.py"}  # test_compare
     elsewhere |= {"autograder written build/grades --merge FILE.csv"}  # test_written
     for command in re.findall(r"`((?:make|autograder|python|pytest) [^`]+)`", text):
         assert command in ran or command in elsewhere, command

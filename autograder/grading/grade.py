@@ -38,7 +38,7 @@ from ..isolation import lockdown
 from ..isolation.sandbox import ENVIRONMENT, SandboxError, SandboxRunner, die_with_parent
 from .intake import Entry, Submission, read_entry
 from .journal import Journal
-from .notebook_cells import with_cells
+from .notebook_cells import NotebookError, definitions, read_cells, with_cells
 
 OUTPUT_SHOWN = 4000  # characters of what a submission printed that its record keeps
 
@@ -101,12 +101,19 @@ def _engine() -> str:
 
 
 def modules_digest(submission: Submission) -> str:
-    """A hash of the code that is run: all modules, since they import each other, and the notebook, which may fill them."""
+    """A hash of the code that is run: all modules, since they import each other, and what cells define, which may fill them."""
     digest = hashlib.sha256()
-    notebook = {"": submission.notebook} if submission.notebook is not None else {}
-    for name, data in sorted({**submission.sources, **notebook}.items()):
+    for name, data in [*sorted(submission.sources.items()), ("", _defined_in_cells(submission.notebook))]:
         digest.update(f"{name}\n{len(data)}\n".encode() + data)
     return digest.hexdigest()
+
+
+def _defined_in_cells(notebook: bytes | None) -> bytes:
+    try:
+        found = definitions(read_cells(notebook)) if notebook is not None else []
+    except NotebookError:  # nothing is taken from it
+        return b""
+    return "\n".join(item.source for item in found).encode("utf-8", "surrogatepass")
 
 
 def _stamped(record: Record, stamped: Record, modules: str) -> Record:

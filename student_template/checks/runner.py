@@ -23,6 +23,7 @@ from .wire import Caps, Message, WireError, Writer, pack, read_message
 
 OUTPUT_CAP = 1 << 20  # bytes of standard output and error that a submission may print
 LOAD_SECONDS = 20.0  # for a worker to start; torch takes its time
+LITTLE = 0.02  # seconds by which it is not worth moving a deadline again
 FIRST_TOUCHED = 5 << 18  # bytes of the interpreter's and the libraries' own code that a call may be the first to run
 
 
@@ -84,6 +85,7 @@ class Process(Protocol):
     def close(self) -> None: ...
     def output(self) -> str: ...
     def memory(self) -> Memory | None: ...
+    def queued(self) -> float: ...
 
 
 # The kinds of failure that a worker reports, and the verdict that each deserves.
@@ -105,6 +107,7 @@ class Runner:
         self._imported: set[tuple[bool, str]] = set()
         self._lost: dict[str, Answer] = {}
         self._printed: list[str] = []
+        self._queued = 0.0  # seconds of this question that its worker waited for a processor
 
     def start(self, torch: bool) -> Process:
         """Start a worker, with torch or without."""
@@ -156,8 +159,16 @@ class Runner:
 
         measure: run one call in a fresh worker and read the memory it takes from outside. trace: have the worker
         watch its lines, for a hint. Returns the answer, and the seconds that were not the student's: those in which
-        a worker started. The deadline is moved by them.
+        a worker started, or was ready to run while every processor was busy. The deadline is moved by them.
         """
+        self._queued = 0.0
+        answer, waited = self._ask(module, calls, inputs, returns, layouts, torch, measure, trace, deadline)
+        return answer, waited + self._queued
+
+    def _ask(
+        self, module: str, calls: Sequence[str], inputs: Mapping[str, Any], returns: Sequence[str],
+        layouts: Mapping[str, str], torch: bool, measure: bool, trace: bool, deadline: float,
+    ) -> tuple[Answer, float]:  # fmt: skip
         if module not in self._sources:  # no worker is needed to say so, least of all one with torch
             return Answer("missing", f"{self.package}/{module}.py is not in the submission"), 0.0
         if module in self._lost:
@@ -234,8 +245,12 @@ class Runner:
     def _send(self, torch: bool, request: Mapping[str, Any], writer: Writer, deadline: float) -> Message:
         process, sequence = self._processes[torch], self._sequence[torch]
         self._sequence[torch] += 1
+        before, deadline = process.queued(), deadline + self._queued
         process.write(pack(sequence, request, writer), deadline)
-        return read_message(lambda count: process.read(count, deadline), sequence, Caps())
+        try:
+            return read_message(lambda count: _read(process, count, deadline, before), sequence, Caps())
+        finally:
+            self._queued += max(0.0, process.queued() - before)
 
     def _drop(self, torch: bool) -> None:
         process = self._processes.pop(torch, None)
@@ -243,6 +258,19 @@ class Runner:
         if process is not None:
             process.close()
             self._printed.append(process.output())
+
+
+def _read(process: Process, count: int, deadline: float, before: float) -> bytes:
+    """Exactly `count` bytes. The deadline moves by the time in which the process has waited for a processor since `before`."""
+    moved = 0.0
+    while True:
+        try:
+            return process.read(count, deadline + moved)
+        except DeadlinePassed:
+            late = process.queued() - before
+            if late < moved + LITTLE:
+                raise
+            moved = late
 
 
 def _arrays(value: Any) -> list[np.ndarray[Any, Any]]:
@@ -381,3 +409,7 @@ class ChildProcess:
     def memory(self) -> Memory | None:
         """Not asked of the system: a process that has not loaded everything first shows more than the call takes."""
         return None
+
+    def queued(self) -> float:
+        """Not asked of the system: on a machine of one's own a slow check is run again."""
+        return 0.0
