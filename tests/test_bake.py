@@ -318,6 +318,14 @@ def test_source_hash_is_of_what_decides_the_bundle(tmp_path: Path) -> None:
     assert len(hashes) == 5
 
 
+@pytest.mark.parametrize("rules", ["[late]\npolicy = 'constant'", "[points]\ncap = 90", "[gradescope]\nhours = 2"])
+def test_rules_that_change_while_students_work_make_no_bundle_stale(tmp_path: Path, rules: str) -> None:
+    ruled = folder(tmp_path / "ruled", toml=f"{TOML}\n{rules}\n")
+    assert source_hash(ruled) == source_hash(folder(tmp_path / "plain"))
+    other = folder(tmp_path / "other", toml=f"{TOML}\n[late_days]\nx = 1\n")
+    assert source_hash(other) != source_hash(ruled)
+
+
 @pytest.mark.parametrize(
     ("settings", "before", "after"),
     [

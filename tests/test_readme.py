@@ -84,6 +84,7 @@ def test_every_command_line_stands_in_a_block_that_is_run() -> None:
     elsewhere |= {"autograder prove", "autograder prove --quick", "autograder mistakes", "autograder draft"}  # test_prove
     elsewhere |= {"make attack", "make fuzz"}  # long; tests/attacks and what hypothesis tries are short forms
     elsewhere |= {"python tests/attacks/compare.py"}  # test_compare
+    elsewhere |= {"autograder diff RUN_A RUN_B", "autograder merge RUN... --out RUN"}  # test_runs, test_cluster
     elsewhere |= {"autograder written build/grades --merge FILE.csv"}  # test_written
     for command in re.findall(r"`((?:make|autograder|python|pytest) [^`]+)`", text):
         assert command in ran or command in elsewhere, command

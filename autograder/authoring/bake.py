@@ -189,18 +189,22 @@ def source_hash(folder: Path) -> str:
     for path in files:
         if path.exists():
             text = path.read_bytes().replace(b"\r\n", b"\n")
-            text = _without_dates(text) if path.name == "assignment.toml" else text
+            text = _without_rules(text) if path.name == "assignment.toml" else text
             digest.update(f"{path.name} {len(text)}\n".encode() + text)
     return digest.hexdigest()
 
 
-def _without_dates(text: bytes) -> bytes:
+# What may change while students work, and is baked nowhere.
+RULES = ("hidden_hints", "deadline", "late", "points", "gradescope")
+
+
+def _without_rules(text: bytes) -> bytes:
     """The settings without those that may change while students work: a later deadline makes no bundle stale."""
     try:
         settings = tomllib.loads(text.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return text
-    kept = {key: value for key, value in settings.items() if key not in ("hidden_hints", "deadline")}
+    kept = {key: value for key, value in settings.items() if key not in RULES}
     return json.dumps(kept, sort_keys=True, default=str).encode()
 
 
