@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.authoring.bake import source_hash
 from autograder.checks.bundle import Bundle
 from autograder.grading.policy import (
     EXTRA,
@@ -438,7 +439,8 @@ def test_times_and_extensions_of_a_run(baked: Bundle, solution: dict[str, bytes]
     assignment = shutil.copytree(ASSIGNMENT, tmp_path / "assignment")
     with (assignment / "assignment.toml").open("a", encoding="utf-8") as file:
         file.write('\n[late]\npolicy = "percent_a_day"\ndue = 2026-11-30T23:59:00\ntimezone = "Europe/Zurich"\npercent = 10\n')
-    step = replace(baked, questions=tuple(question for question in baked.questions if question.name == "rnn_step"))
+    some = tuple(question for question in baked.questions if question.name == "rnn_step")
+    step = replace(baked, questions=some, source=source_hash(assignment))  # [late] is of the assignment too
     bundle = small.write(small.again(step), tmp_path / "bundle.npz")
     for name in ("student-001", "student-002"):
         write_package(tmp_path / "class" / name, {key: data for key, data in solution.items() if key != "simple_rnn"})
