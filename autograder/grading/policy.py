@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 Record = Mapping[str, Any]
 KINDS = ("none", "constant", "percent_a_day", "late_days")
 EXTRA = ("on_top", "fill", "ignore")
+YEARS = (1971, 2999)  # of times that are taken: days can be counted from them in any zone
 MOST_DAYS = 3660  # nobody is later than ten years: what a clock that is wrong says must not be counted for long
 
 
@@ -132,7 +133,8 @@ def penalty(submitted_at: str, late: Late, extension: Extension) -> tuple[float,
     free = late.days if extension.late_days is None else extension.late_days
     if days <= free:
         return 0.0, days, f"{said}: {days} of {free} free late days used"
-    return min(late.most, (days - free) * late.percent), days, _a_day(f"{said}, {free} days of it free", days - free, late)
+    used = f", {free} day{'s' if free > 1 else ''} of it free" if free else ""
+    return min(late.most, (days - free) * late.percent), days, _a_day(said + used, days - free, late)
 
 
 def _a_day(said: str, days: int, late: Late) -> str:
@@ -194,6 +196,8 @@ def parse_time(text: str, zone: tzinfo | None = None) -> datetime:
 
 def in_zone(time: datetime, zone: tzinfo | None) -> datetime:
     """The time in the zone; one without an offset is taken to be of the zone. Raises PolicyError."""
+    if not YEARS[0] <= time.year <= YEARS[1]:
+        raise PolicyError(f"{time.isoformat()} is not in the years {YEARS[0]} to {YEARS[1]}; mend it")
     if time.tzinfo is not None:
         return time.astimezone(zone) if zone else time
     if zone is None:
@@ -296,6 +300,8 @@ def read_extensions(path: Path, zone: tzinfo | None = None) -> dict[str, Extensi
     found: dict[str, Extension] = {}
     for line, row in read_rows(path, ("student",), ("due", "days", "hours", "late_days", "reason")):
         name = row["student"]
+        if not name:  # it would be everybody's of whom something is not known
+            raise PolicyError(f"{path}:{line}: names no student; write who it is, or take the line out")
         if name in found:
             raise PolicyError(f"{path}:{line}: {name!r} is there twice; keep one line")
         try:
@@ -306,7 +312,10 @@ def read_extensions(path: Path, zone: tzinfo | None = None) -> dict[str, Extensi
 
 
 def _extension(row: Mapping[str, str], zone: tzinfo | None) -> Extension:
-    due = parse_time(row["due"], zone) if row.get("due") else None
+    when = row.get("due", "")
+    if when and len(when) <= len("2026-11-30") and parse_time(when, UTC):  # it would be the beginning of the day
+        raise PolicyError(f"{when} does not say when on that day; write it like 2026-11-30T23:59:00+01:00")
+    due = parse_time(when, zone) if when else None
     more = timedelta(days=_amount(row, "days", float), hours=_amount(row, "hours", float))
     late_days = int(_amount(row, "late_days", int)) if row.get("late_days") else None
     return Extension(due, more, late_days)
@@ -318,14 +327,20 @@ def _amount(row: Mapping[str, str], name: str, kind: Callable[[str], float]) -> 
         if not 0 <= value <= MOST_DAYS * 24:
             raise ValueError
     except ValueError:
-        raise PolicyError(f"{name} is {row[name]!r}; write a number, 0 or more") from None
+        what = "whole number" if kind is int else "number"
+        raise PolicyError(f"{name} is {row[name]!r}; write a {what} from 0 to {MOST_DAYS * 24}") from None
     return value
 
 
 def read_times(path: Path, zone: tzinfo | None = None) -> dict[str, str]:
-    """When submissions came, by name, from a CSV file with the columns submission and submitted_at; ISO 8601."""
-    found = {}
+    """When submissions came, by name, from a CSV file with the columns submission and submitted_at; ISO 8601.
+
+    Two lines of one submission are refused.
+    """
+    found = dict[str, str]()
     for line, row in read_rows(path, ("submission", "submitted_at"), ()):
+        if row["submission"] in found:
+            raise PolicyError(f"{path}:{line}: {row['submission']!r} is there twice; keep one line")
         try:
             found[row["submission"]] = parse_time(row["submitted_at"], zone).isoformat()
         except PolicyError as error:
@@ -338,16 +353,19 @@ def read_rows(path: Path, needed: tuple[str, ...], possible: tuple[str, ...]) ->
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
+            columns = [name.strip() for name in reader.fieldnames or ()]  # while it is open: an empty file has none
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise PolicyError(f"{path}: {error.strerror}; give a CSV file with the column {', '.join(needed)}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise PolicyError(f"{path}: {error}; save it as CSV in UTF-8") from None
-    columns = [name.strip() for name in reader.fieldnames or ()]
     wrong = [name for name in columns if name not in (*needed, *possible)]
     if wrong or not set(needed) <= set(columns):
         what = f"column {wrong[0]!r} is unknown" if wrong else f"lacks the column {', '.join(needed)}"
         raise PolicyError(f"{path}:1: {what}; there are {', '.join((*needed, *possible))}")
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise PolicyError(f"{path}:1: column {twice[0]!r} is there twice; keep one")
     return [(line, _row(path, line, row)) for line, row in rows]
 
 
