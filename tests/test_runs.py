@@ -401,3 +401,12 @@ def test_a_full_disk_during_reports(graded: Path, submissions: Path, file: Path,
     assert not (out / "grades.csv").exists()
     assert run("autograder", *arguments).returncode == 0
     assert files_of(out) == files_of(graded)
+
+
+@pytest.mark.parametrize("submitted_at", ["", "2026-12-01T12:00:00", "yesterday"])
+def test_a_time_that_says_nothing_leaves_it_to_the_files(tmp_path: Path, submitted_at: str) -> None:
+    from autograder.commands.runs import came_at
+
+    (tmp_path / "x.py").touch()
+    os.utime(tmp_path / "x.py", (5_000_000_000, 5_000_000_000))
+    assert came_at(Entry("student-017", (Piece(tmp_path),), submitted_at=submitted_at)) == 5_000_000_000

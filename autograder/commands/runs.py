@@ -6,6 +6,7 @@ What `autograder grade` has for these is declared here as well; heavy and option
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -127,7 +128,9 @@ def chosen(entries: Sequence[Entry], options: argparse.Namespace, records: journ
 
 def came_at(entry: Entry) -> float:
     """When an entry was handed in or its files last changed, whichever is later, in seconds since 1970."""
-    times = [parse_time(entry.submitted_at).timestamp()] if entry.submitted_at else []
+    times = []
+    with contextlib.suppress(PolicyError):  # a time that says nothing: the files tell, then
+        times.append(parse_time(entry.submitted_at).timestamp())
     for piece in entry.pieces:
         for path in (piece.path, *(piece.path.rglob("*") if piece.path.is_dir() and not piece.path.is_symlink() else ())):
             times.append(path.lstat().st_mtime)
