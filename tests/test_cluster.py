@@ -168,6 +168,7 @@ def test_a_shard_waits_for_the_one_that_had_it_before(
         assert time.monotonic() - begun > 0.5
 
 
+@pytest.mark.long
 def test_jobs_that_end_without_an_answer_are_started_again(tmp_path: Path) -> None:
     """Each job writes a letter and kills itself, until the third does not."""
     program = ("import os, pathlib, signal; path = pathlib.Path('tries'); path.open('a').write('x'); "
