@@ -204,29 +204,32 @@ class ConfinedProcess:
         self._reading = select.poll()
         self._reading.register(replies, select.POLLIN)
         self._reading.register(output, select.POLLIN)
+        self._writing = select.poll()
+        self._writing.register(requests, select.POLLOUT)
         self._output_open = True
 
     def write(self, data: bytes, deadline: float) -> None:
         """Send a request. A worker that has spoken without being asked is not asked again."""
         if self._buffer or self._pending():
             raise Died("the code answered before it was asked")
-        writing = select.poll()
-        writing.register(self._requests, select.POLLOUT)
         view = memoryview(data)
         while view:
             try:
                 view = view[os.write(self._requests, view) :]
             except BlockingIOError:
-                if not writing.poll(_milliseconds(deadline)):
+                if not self._writing.poll(_milliseconds(deadline)):
                     raise DeadlinePassed from None
             except OSError:
                 raise self._death() from None
 
     def _pending(self) -> bool:
-        self._drain()
-        poll = select.poll()
-        poll.register(self._replies, select.POLLIN)
-        return any(event & select.POLLIN for _, event in poll.poll(0)) and self._take(1 << 16)
+        """Whether there is a reply to take before it was asked for; what was printed is taken anyway."""
+        for fd, event in self._reading.poll(0):
+            if fd == self._output_fd:
+                self._drain()
+            elif event & select.POLLIN and self._take():
+                return True
+        return False
 
     def read(self, count: int, deadline: float) -> bytes:
         """Exactly `count` bytes of the reply."""
@@ -237,16 +240,16 @@ class ConfinedProcess:
             for fd, _ in ready:
                 if fd == self._output_fd:
                     self._drain()
-                elif not self._take(count - len(self._buffer)):
+                elif not self._take():
                     raise self._death()
         data = bytes(self._buffer[:count])
         del self._buffer[:count]
         return data
 
-    def _take(self, most: int) -> bool:
-        """Read from the replies; False at their end."""
+    def _take(self) -> bool:
+        """Read from the replies; False at their end. What is read too early is found before the next request."""
         try:
-            chunk = os.read(self._replies, max(most, 1))
+            chunk = os.read(self._replies, 1 << 16)
         except BlockingIOError:
             return True
         self._buffer += chunk
