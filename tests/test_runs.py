@@ -405,7 +405,7 @@ def test_a_full_disk_during_reports(graded: Path, submissions: Path, file: Path,
 
 @pytest.mark.parametrize("submitted_at", ["", "2026-12-01T12:00:00", "yesterday"])
 def test_a_time_that_says_nothing_leaves_it_to_the_files(tmp_path: Path, submitted_at: str) -> None:
-    from autograder.commands.runs import came_at
+    from autograder.commands.grade import came_at
 
     (tmp_path / "x.py").touch()
     os.utime(tmp_path / "x.py", (5_000_000_000, 5_000_000_000))
