@@ -14,6 +14,7 @@ from ..checks.bundle import write_file
 from ..checks.question import Written
 from ..grading import answers, written
 from ..grading.intake import Entry, Submission, read_entry
+from ..grading.notebook_cells import Cell, NotebookError, read_cells
 from ..grading.reports import Record
 from ..lms.recognise import FORMATS, read_export
 from .assignment import add_assignment_option, find_assignment
@@ -96,12 +97,12 @@ def _answers(entry: Entry, assignment: Assignment, code: str, verdicts: dict[str
         yield written.Answer(code, asked.number, texts[asked.number], tuple(own))
 
 
-def _cells(submission: Submission) -> tuple[list[answers.Cell], str]:
+def _cells(submission: Submission) -> tuple[list[Cell], str]:
     if submission.notebook is None:
         return [], "no notebook was handed in" if not submission.problem else f"cannot be read: {submission.problem}"
     try:
-        return answers.read_cells(submission.notebook), ""
-    except answers.NotebookError as error:
+        return read_cells(submission.notebook), ""
+    except NotebookError as error:
         return [], f"cannot be read: {error}"
 
 
