@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from . import cli
 from .authoring.bake import AssignmentError, load_properties
 from .checks.bundle import BakedCase, BakedQuestion, BundleError
 from .checks.feedback import WORDS, explain
 from .checks.judge import Outcome, Property, QuestionRun
 from .checks.runner import Runner
-from .commands.results import UsageError, find_assignment
+from .commands.assignment import find_assignment, ready_bundle
+from .commands.console import UsageError
 from .grading import grade as grading
 from .grading.intake import read_submission, visible
 from .grading.notebook_cells import with_cells
@@ -102,7 +102,7 @@ class _GradingSession:
             self.level = grading.isolation(config.option.unsafe)
             assignment = find_assignment(Path(config.option.assignment) if config.option.assignment else None)
             given = Path(config.option.bundle) if config.option.bundle else None
-            self.bundle, _ = cli.ready_bundle(assignment, given)
+            self.bundle, _ = ready_bundle(assignment, given)
             self.properties: Mapping[str, Property] = load_properties(assignment)
         except (grading.GradingError, UsageError, AssignmentError, BundleError) as error:
             raise pytest.UsageError(str(error)) from None

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from autograder.checks.grader import ANSWER_HERE, answer_heading
-from autograder.grading.answers import LONGEST, PRINTED, NotebookError, measured, plain, read_cells, written_answers
+from autograder.grading.answers import LONGEST, PRINTED, measured, plain, written_answers
+from autograder.grading.notebook_cells import NotebookError, read_cells
 
 
 def notebook(*cells: dict[str, Any]) -> bytes:
@@ -45,6 +46,13 @@ def test_an_answer_is_found_by_metadata_tag_or_heading(cell: dict[str, Any]) -> 
     assert written_answers(cells, ["G5", "G6"]) == {"G5": "The first.", "G6": ""}
 
 
+def test_an_answer_below_its_heading_is_found_but_not_what_was_given() -> None:
+    below = text("Below it.")
+    assert written_answers(read_cells(notebook(text(HEADING), below)), ["G5"]) == {"G5": "Below it."}
+    for given in ({**below, "id": "text-17"}, text("## G6. Why"), code("3")):
+        assert written_answers(read_cells(notebook(text(HEADING), given)), ["G5"]) == {"G5": ""}
+
+
 @pytest.mark.parametrize("cell", [text(f"{HEADING}\n\n{ANSWER_HERE}", tags=["answer-G5"]), text("no heading"), code("G5 = 1")])
 def test_no_answer_is_none(cell: dict[str, Any]) -> None:
     assert written_answers(read_cells(notebook(cell)), ["G5"]) == {"G5": ""}
@@ -53,9 +61,9 @@ def test_no_answer_is_none(cell: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not JSON"), (b"\xff\xfe", "not JSON"), (b"[" * 100_000, "not JSON"), (b"[1]", "no list of cells"),
-        (b"{}", "no list of cells"),
-        (b'{"cells": 3}', "no list of cells"), (b"[" * 500_000, "too many parts"),
+        (b"", "a damaged one"), (b"\xff\xfe", "a damaged one"), (b"[" * 100_000, "a damaged one"),
+        (b"[1]", "no list of cells"), (b"{}", "no list of cells"), (b'{"cells": 3}', "no list of cells"),
+        (b"[" * 500_000, "too many parts"),
     ],
 )  # fmt: skip
 def test_what_is_no_notebook_is_refused(data: bytes, message: str) -> None:

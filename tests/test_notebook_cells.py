@@ -15,13 +15,11 @@ from autograder.grading.grade import asked_functions, judge_submission
 from autograder.grading.intake import Submission, read_submission
 from autograder.grading.notebook_cells import (
     MAX_SOURCE,
-    Cell,
     NotebookError,
     parse_cell,
     python_text,
     read_cells,
     with_cells,
-    written_answers,
 )
 from autograder.grading.single import engine_in, failed, judged
 from autograder.isolation.sandbox import SandboxRunner
@@ -163,18 +161,6 @@ def test_cells_moved_doubled_deleted_and_edited(tmp_path: Path) -> None:
     assert source.count("def rnn_step") == 2, "the stub, and the cell's"
     assert "os.remove" not in source
     assert "1 / 0" not in source
-
-
-def test_written_answers() -> None:
-    cells = [
-        Cell(1, "markdown", "#### Answer G5\n\nThe first one."),
-        Cell(2, "markdown", "Because it is far."),
-        Cell(3, "code", "x = 1"),
-        Cell(4, "markdown", "no answer"),
-        Cell(5, "markdown", "## Answer  g6 \nState."),
-        Cell(6, "markdown", "---\n## Next part"),
-    ]
-    assert written_answers(cells) == {"G5": "The first one.\n\nBecause it is far.", "G6": "State."}
 
 
 # ---------------------------------------------------------------- hostile notebooks

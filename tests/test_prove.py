@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import cli
+from autograder import cli, commands
 from autograder.authoring import mutants, prove
 from autograder.authoring.bake import (
     Assignment,
@@ -711,7 +711,8 @@ def test_drafts_that_cannot_be_made(source: str | None, message: str) -> None:
 
 def write_record(folder: Path, found: Mapping[str, Any]) -> None:
     (folder / "records").mkdir(parents=True, exist_ok=True)
-    (folder / "records" / f"{found['submission']}.json").write_text(json.dumps(found), encoding="utf-8")
+    whole = {"status": "graded", "total": 0.0, "content": "", **found}
+    (folder / "records" / f"{found['submission']}.json").write_text(json.dumps(whole), encoding="utf-8")
 
 
 def test_mistakes_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -757,8 +758,8 @@ def test_prove_command(
 ) -> None:  # fmt: skip
     proof = prove.Proof({"q": prove.Score("q", mistakes=3)}, problems)
     monkeypatch.setattr(prove, "prove", lambda *args, **options: proof)
-    monkeypatch.setattr(cli, "load_assignment", lambda folder: assignment)
-    monkeypatch.setattr(cli, "bake", lambda declared: baked)
+    monkeypatch.setattr(commands.prove, "load_assignment", lambda folder: assignment)
+    monkeypatch.setattr(commands.prove, "bake", lambda declared: baked)
     assert cli.main(["prove", "--quick"]) == code
     found = capsys.readouterr()
     assert ("NOT PROVEN: it does not" in found.err) is bool(problems)

@@ -371,7 +371,8 @@ def test_an_interrupt_ends_at_once_and_can_be_taken_up(
     from .test_grade import marked
 
     wait_for(lambda: [pid for pid in marked(mark) if pid != process.pid], present=True)
-    wait_for(lambda: [1] if (out / "journal.jsonl").exists() else [], present=True)
+    book = out / "journal.jsonl"  # that a submission is graded says that the judges are under way
+    wait_for(lambda: book.read_bytes().splitlines()[1:] if book.exists() else [], present=True)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -405,7 +406,7 @@ def test_a_full_disk_during_reports(graded: Path, submissions: Path, file: Path,
 
 @pytest.mark.parametrize("submitted_at", ["", "2026-12-01T12:00:00", "yesterday"])
 def test_a_time_that_says_nothing_leaves_it_to_the_files(tmp_path: Path, submitted_at: str) -> None:
-    from autograder.commands.runs import came_at
+    from autograder.commands.grade import came_at
 
     (tmp_path / "x.py").touch()
     os.utime(tmp_path / "x.py", (5_000_000_000, 5_000_000_000))

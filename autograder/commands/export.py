@@ -8,25 +8,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ..checks.bundle import write_file
 from ..grading.intake import file_stem
+from ..grading.journal import read_head
 from ..lms import canvas, github_classroom, gradescope, junit, moodle, nbgrader, otter, plain
 from ..lms.students import Filled
-from ..lms.table import TableError, read_table
+from ..lms.table import read_table
+from .console import ERR, OUT, UsageError
+from .results import read_records
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 Records = Sequence[Mapping[str, Any]]
 
 
-class ExportError(Exception):
-    """The records cannot be exported as asked; the message says what to do."""
-
-
 def register(commands: Any) -> None:
-    """Add the command to the command line's parser."""
+    """Add the command to the command line."""
     text = "write grades and feedback as an LMS imports them; files land in RESULTS/export"
     command = commands.add_parser("export", help=text, description=text)
     command.set_defaults(run=run)
@@ -50,19 +45,19 @@ def register(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry out the command. Returns 1 if somebody could not be filled in. Raises ExportError and TableError."""
+    """Carry out the command. Returns 1 if somebody could not be filled in. Raises UsageError and TableError."""
     records, assignment = read_results(options.results)
     out = options.out or options.results / "export"
     wanted = [write for name, write in _WRITERS.items() if getattr(options, name)]
     if not wanted:
         names = " ".join(f"--{name.replace('_', '-')}" for name in _WRITERS)
-        raise ExportError(f"say what to export: {names}")
+        raise UsageError(f"say what to export: {names}")
     problems: list[str] = []
     for write in wanted:
         for name, filled in write(records, assignment, options):
             path = out / name
             if path.resolve() in {given.resolve() for given in (options.canvas, options.moodle) if given}:
-                raise ExportError(f"{path}: is what was exported, which stays as it is; name another folder with --out")
+                raise UsageError(f"{path}: is what was exported, which stays as it is; name another folder with --out")
             write_file(path, filled.data)
             if filled.said:
                 OUT.print(f"{path}: {filled.said}", markup=False)
@@ -73,17 +68,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read_results(folder: Path) -> tuple[list[dict[str, Any]], str]:
-    """Return the records of a results folder, and the assignment's name. Raises ExportError."""
-    paths = sorted((folder / "records").glob("*.json"))
-    if not paths:
-        raise ExportError(f"{folder}: holds no records; name a folder that 'autograder grade' has finished")
-    try:
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-        with (folder / "journal.jsonl").open(encoding="utf-8") as journal:
-            assignment = str(json.loads(journal.readline()).get("assignment", ""))
-        return sorted(records, key=lambda record: str(record["submission"])), assignment
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise ExportError(f"{folder}: its records are damaged ({error}); run 'autograder grade' again") from None
+    """Return the records of a results folder by name, and the assignment's name. Raises UsageError and JournalError."""
+    records = sorted(read_records(folder), key=lambda record: str(record["submission"]))
+    return records, str(read_head(folder).get("assignment", ""))
 
 
 # ---------------------------------------------------------------- one writer a format: file name -> what it holds
@@ -157,4 +144,3 @@ _WRITERS: Mapping[str, Callable[[Records, str, argparse.Namespace], Files]] = {
     "nbgrader": _nbgrader,
     "csv": _csv,
 }
-__all__ = ["ExportError", "TableError", "read_results", "register", "run"]

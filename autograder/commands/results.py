@@ -1,34 +1,79 @@
-"""What commands share: which assignment is meant, the records of a results folder, and the pages made of them."""
+"""A results folder: the records in it, and the pages and tables that are made of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..authoring.bake import Assignment
+from rich.table import Table
+
+from ..authoring.bake import Assignment, shows_hidden_hints
 from ..checks.bundle import Bundle, write_file
-from ..grading import dashboard, reports
+from ..grading import dashboard, reports, written
 from ..grading.intake import file_stem
+from ..grading.journal import Journal
+from ..grading.policy import Policy, apply
+from .console import ERR, OUT, UsageError
+
+SHOWN = 20  # names that are listed one by one
+NEEDED = {"submission", "questions", "total", "status", "content"}  # what commands rely on in a record
 
 
-class UsageError(Exception):
-    """The command cannot be carried out as it was given."""
+# ---------------------------------------------------------------- a finished run
 
 
-def find_assignment(folder: Path | None) -> Path:
-    """The assignment's folder: as given, or the only one there is. Raises UsageError."""
-    if folder is not None:
-        return folder
-    for root in (Path.cwd(), Path(__file__).resolve().parents[2]):
-        found = sorted(path.parent for path in root.glob("assignments/*/assignment.toml"))
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(path.name for path in found)
-            raise UsageError(f"there are several assignments ({names}); name one with --assignment")
-    raise UsageError("no folder assignments/ here; go to the project's root, or name the assignment with --assignment")
+def bring_out(
+    out: Path, journal: Journal, bundle: Bundle, policy: Policy, assignment: Path, graded: int = 0, seconds: float = 0.0
+) -> int:
+    """Write the reports of a finished run and say what is in them. Returns the exit code."""
+    points = written.read_points(out)["points"]
+    records = journal.records.in_order(lambda record: written.attach(apply(record, policy), points, bundle.written))
+    write_reports(out, records, bundle, hidden_hints=shows_hidden_hints(assignment, datetime.now(UTC)))
+    _warn_of_unknown(policy, records)
+    _closing_table(records, graded, seconds)
+    OUT.print(f"\n{out / 'dashboard.html'}, {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
+    old = [record["submission"] for record in records if record["bundle"] != bundle.digest]
+    if old:
+        ERR.print(f"{len(old)} records, such as {old[0]}, are of an older version; grade without --only, --since and --failed",
+                  markup=False)  # fmt: skip
+    bad = [f"{record['submission']}: the grader could not judge it: {record['problem']}"
+           for record in records if record["status"] == "grader_error"]  # fmt: skip
+    for line in bad:
+        ERR.print(line, markup=False)
+    return 1 if bad or old else 0
+
+
+def _warn_of_unknown(policy: Policy, records: Iterable[reports.Record]) -> None:
+    """Say which extensions are of nobody: a name may be misspelt."""
+    unknown = set(policy.extensions)
+    for record in records if unknown else ():
+        unknown -= {record["submission"], *(v for student in record.get("students", ()) for v in student.values())}
+    for name in sorted(unknown)[:SHOWN]:
+        ERR.print(f"extension of {name!r}: nobody of that name has handed in", markup=False)
+
+
+def _closing_table(records: Sequence[reports.Record], graded: int, seconds: float) -> None:
+    found = reports.summary(records)
+    table = Table("question", "mean", "right", "most frequent otherwise", box=None, pad_edge=False)
+    for name, question in found["questions"].items():
+        verdicts = {verdict: count for verdict, count in question["verdicts"].items() if verdict != "passed"}
+        other = max(verdicts, key=lambda verdict: verdicts[verdict], default="")
+        right = question["verdicts"].get("passed", 0)
+        table.add_row(name, f"{question['mean']:.0%}", str(right), f"{other} ({verdicts[other]})" if other else "")
+    OUT.print(table)
+    status = ", ".join(f"{count} {word}" for word, count in sorted(found["status"].items()))
+    OUT.print(f"\n{len(records)} submissions: {status}", markup=False)
+    if found["totals"]:
+        low, q1, middle, q3, high = found["totals"]
+        OUT.print(f"totals: median {middle:g}, half between {q1:g} and {q3:g}, from {low:g} to {high:g}", markup=False)
+    if graded:
+        OUT.print(f"graded {graded} in {seconds:.1f} s ({graded / seconds:.1f} a second)", markup=False)
+
+
+# ---------------------------------------------------------------- its pages and tables
 
 
 def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle | Assignment, *, hidden_hints: bool) -> None:
@@ -55,13 +100,28 @@ def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle
     write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
 
 
-def read_records(results: Path) -> Iterator[dict[str, Any]]:
-    """The records of a results folder one by one. Raises UsageError."""
+# ---------------------------------------------------------------- its records
+
+
+def record_paths(results: Path) -> list[Path]:
+    """Where the records of a results folder are. Raises UsageError if there are none."""
     paths = sorted((results / "records").glob("*.json"))
     if not paths:
         raise UsageError(f"{results}: holds no records; name a folder that 'autograder grade' has finished")
-    for path in paths:
-        try:
-            yield json.loads(path.read_bytes())
-        except ValueError as error:
-            raise UsageError(f"{path}: {error}; run 'autograder grade' again") from None
+    return paths
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """One record. Raises UsageError."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        if set(record) >= NEEDED:
+            return record
+    except (ValueError, TypeError):
+        pass
+    raise UsageError(f"{path}: is no record; run 'autograder grade' again")
+
+
+def read_records(results: Path) -> Iterator[dict[str, Any]]:
+    """The records of a results folder one by one. Raises UsageError."""
+    return map(read_record, record_paths(results))

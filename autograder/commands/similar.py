@@ -8,18 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ..authoring.bake import Assignment, load_assignment
 from ..checks.bundle import write_file
 from ..grading import similar
 from ..grading.intake import Submission, file_stem, read_entry
 from ..lms.recognise import FORMATS, read_export
+from .assignment import add_assignment_option, find_assignment
+from .console import ERR, OUT, UsageError
 from .progress import progress
-from .results import UsageError, find_assignment
-
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def register(commands: Any) -> None:
@@ -33,8 +29,7 @@ def register(commands: Any) -> None:
                          help="of one program that must be in the other (default: 0.5)")  # fmt: skip
     command.add_argument("--most", type=int, default=200, metavar="N", help="pairs that are compared in full (default: 200)")
     command.add_argument("--format", default="", metavar="NAME", help=f"{', '.join(FORMATS)}; default: recognised")
-    command.add_argument("--assignment", type=Path, default=None, metavar="DIR",
-                         help="the assignment's folder (default: the only one in assignments/)")  # fmt: skip
+    add_assignment_option(command)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,19 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ..authoring.bake import Assignment, load_assignment, shows_hidden_hints
 from ..checks.bundle import write_file
 from ..checks.question import Written
 from ..grading import answers, written
 from ..grading.intake import Entry, Submission, read_entry
+from ..grading.notebook_cells import Cell, NotebookError, read_cells
 from ..grading.reports import Record
 from ..lms.recognise import FORMATS, read_export
-from .results import UsageError, find_assignment, read_records, write_reports
-
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+from .assignment import add_assignment_option, find_assignment
+from .console import ERR, OUT, UsageError
+from .results import read_records, write_reports
 
 
 def register(commands: Any) -> None:
@@ -35,8 +33,7 @@ def register(commands: Any) -> None:
     command.add_argument("--merge", type=Path, metavar="FILE", nargs="+", help="take in the points of filled-in sheets")
     command.add_argument("--seed", default="", metavar="TEXT", help="of codes and order; default: drawn once, then kept")
     command.add_argument("--format", default="", metavar="NAME", help=f"{', '.join(FORMATS)}; default: recognised")
-    command.add_argument("--assignment", type=Path, default=None, metavar="DIR",
-                         help="the assignment's folder (default: the only one in assignments/)")  # fmt: skip
+    add_assignment_option(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,10 +45,7 @@ def run(options: argparse.Namespace) -> int:
     assignment = load_assignment(find_assignment(options.assignment))
     if not assignment.written:
         raise UsageError(f"{assignment.folder / 'assignment.toml'}: declares no [[written]] question")
-    try:
-        return _merge(options, assignment) if options.merge else _make(options, assignment)
-    except written.WrittenError as error:
-        raise UsageError(str(error)) from None
+    return _merge(options, assignment) if options.merge else _make(options, assignment)
 
 
 # ---------------------------------------------------------------- a sheet
@@ -103,12 +97,12 @@ def _answers(entry: Entry, assignment: Assignment, code: str, verdicts: dict[str
         yield written.Answer(code, asked.number, texts[asked.number], tuple(own))
 
 
-def _cells(submission: Submission) -> tuple[list[answers.Cell], str]:
+def _cells(submission: Submission) -> tuple[list[Cell], str]:
     if submission.notebook is None:
         return [], "no notebook was handed in" if not submission.problem else f"cannot be read: {submission.problem}"
     try:
-        return answers.read_cells(submission.notebook), ""
-    except answers.NotebookError as error:
+        return read_cells(submission.notebook), ""
+    except NotebookError as error:
         return [], f"cannot be read: {error}"
 
 

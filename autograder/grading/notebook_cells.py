@@ -1,4 +1,4 @@
-"""Functions that students wrote in a cell of the notebook instead of in the module. Imports intake and the standard library.
+"""Reads a notebook's cells, and takes functions that were written in one instead of in the module. Imports intake.
 
 The notebook is data: JSON that is read with bounds, and cells that are parsed and never run. A function is taken from a
 cell, as source text, only where the module leaves it unwritten or is not there; whatever is taken is said in a note.
@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .intake import LACKING, Submission, visible
@@ -31,11 +31,15 @@ class NotebookError(Exception):
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the notebook: its number as a reader counts, from 1, its kind and its text."""
+    """A cell of the notebook: its number as a reader counts, from 1, its kind and its text.
+
+    rest: what else the notebook says of it, its outputs for one. It may be of any shape.
+    """
 
     number: int
     kind: str
     text: str
+    rest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,14 @@ def read_cells(data: bytes) -> list[Cell]:
     found = []
     for number, cell in enumerate(cells[:MAX_CELLS], 1):
         if isinstance(cell, dict) and isinstance(cell.get("cell_type"), str):
-            text = _joined(cell.get("source"))
+            text = joined(cell.get("source"))
             if text is not None:
-                found.append(Cell(number, cell["cell_type"], text))
+                found.append(Cell(number, cell["cell_type"], text, cell))
     return found
 
 
-def _joined(source: Any) -> str | None:
-    """A cell's text: a string or a list of strings, without what cannot be written as UTF-8."""
+def joined(source: Any) -> str | None:
+    """A text of a notebook: a string or a list of strings, without what cannot be written as UTF-8."""
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
     return source.encode("utf-8", "replace").decode() if isinstance(source, str) else None
@@ -282,27 +286,3 @@ def _closure(wanted: Sequence[str], defined: Sequence[Definition], there: frozen
         names += sorted(last[name].uses)
     chosen = set(needed)
     return [item for item in defined if item.name in chosen and item is needed[item.name]]
-
-
-# ---------------------------------------------------------------- written answers
-
-ANSWER = re.compile(r"^#{1,6}[ \t]*Answer[ \t]+([A-Z]\d+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
-
-
-def written_answers(cells: Sequence[Cell]) -> dict[str, str]:
-    """What stands below each heading `Answer G5`, by number, up to the next heading or code cell: for people to read.
-
-    The heading is looked for, not the cell's metadata, which editors drop; of several with a number, the last counts.
-    """
-    answers: dict[str, str] = {}
-    number = ""
-    for cell in cells:
-        found = ANSWER.search(cell.text) if cell.kind == "markdown" else None
-        if found:
-            number = found[1].upper()
-            answers[number] = cell.text[found.end() :].strip()
-        elif number and cell.kind == "markdown" and not cell.text.lstrip().startswith(("#", "---")):
-            answers[number] = f"{answers[number]}\n\n{cell.text.strip()}".strip()
-        else:
-            number = ""
-    return answers

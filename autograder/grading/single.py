@@ -12,12 +12,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PROGRAM = "import sys; sys.path.insert(0, sys.argv.pop(1)); from autograder.grading.single import main; sys.exit(main())"
-ANSWERS, ANSWER_SHOWN = 20, 20_000  # written answers that are passed on, and characters of each
 MAX_TOLD = 2000  # characters of what a failing grader wrote that staff are told
 
 
@@ -113,21 +113,20 @@ def grade_one(name: str, path: Path, bundle_file: Path, assignment: Path) -> dic
         runner.shut_down()
     measured = {question.calls: question.name for question in bundle.questions if any(c.budget for c in question.cases)}
     peaks = {measured[calls]: peak for calls, peak in sorted(runner.peaks.items()) if calls in measured}
-    parts = _notebook_parts(submission.notebook)
+    parts = _notebook_parts(submission.notebook, [written.number for written in bundle.written])
     return {**record, "isolation": level, "bundle": bundle.digest, "peaks": peaks, **parts}
 
 
-def _notebook_parts(notebook: bytes | None) -> dict[str, Any]:
+def _notebook_parts(notebook: bytes | None, asked: Sequence[str]) -> dict[str, Any]:
     """The notebook's cells, kind and text, and the written answers in them; nothing of one that cannot be read."""
-    from ..checks.runner import clean
-    from .notebook_cells import NotebookError, read_cells, written_answers
+    from .answers import written_answers
+    from .notebook_cells import NotebookError, read_cells
 
     try:
         cells = read_cells(notebook) if notebook is not None else []
     except NotebookError:
         cells = []
-    found = list(written_answers(cells).items())[:ANSWERS]
-    answers = {number: clean(answer, ANSWER_SHOWN) for number, answer in found}
+    answers = {number: answer for number, answer in written_answers(cells, asked).items() if answer}
     return {"cells": [[cell.kind, cell.text] for cell in cells], "answers": answers}
 
 

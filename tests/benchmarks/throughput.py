@@ -24,7 +24,7 @@ import numpy as np
 
 from autograder.checks import bundle as bundles
 from autograder.checks.bundle import BakedCase, BakedQuestion, Bundle
-from autograder.cli import find_assignment, ready_bundle
+from autograder.commands.assignment import find_assignment, ready_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = (
