@@ -35,7 +35,7 @@ from ..checks.judge import Property, QuestionRun
 from ..checks.question import parse_call
 from ..checks.runner import ProcessRunner, Runner, clean
 from ..isolation import lockdown
-from ..isolation.sandbox import ENVIRONMENT, SandboxError, SandboxRunner, die_with_parent
+from ..isolation.sandbox import ENVIRONMENT, SandboxError, SandboxRunner, die_with_parent, meeting_name
 from .intake import Entry, Submission, read_entry
 from .journal import Journal
 from .notebook_cells import NotebookError, definitions, read_cells, with_cells
@@ -58,6 +58,7 @@ class Setup:
     assignment: Path
     unsafe: bool = False
     level: str = ""  # of isolation, as it goes into records
+    meeting: str = ""  # where the judges of a run share what makes workers
 
 
 # ---------------------------------------------------------------- what a result depends on
@@ -247,11 +248,11 @@ class _Judge:
     stamp: Record
 
 
-def make_runner(bundle: Bundle, *, unsafe: bool = False) -> Runner:
-    """A runner that confines, or with `unsafe` one that does not. Raises GradingError where it cannot be had."""
+def make_runner(bundle: Bundle, *, unsafe: bool = False, meeting: str = "") -> Runner:
+    """A runner that confines, or with `unsafe` one that does not; runners with one name of a meeting share zygotes."""
     if unsafe:
         return ProcessRunner(bundle.package, bundle.torch_modules)
-    return SandboxRunner(bundle.package, bundle.torch_modules)
+    return SandboxRunner(bundle.package, bundle.torch_modules, meeting)
 
 
 def _begin(setup: Setup) -> None:
@@ -261,7 +262,7 @@ def _begin(setup: Setup) -> None:
     _Judge.bundle = read(setup.bundle)
     _Judge.properties = load_properties(setup.assignment)
     _Judge.stamp = stamp(_Judge.bundle, setup.assignment, setup.level)
-    _Judge.runner = make_runner(_Judge.bundle, unsafe=setup.unsafe)
+    _Judge.runner = make_runner(_Judge.bundle, unsafe=setup.unsafe, meeting=setup.meeting)
     if isinstance(_Judge.runner, SandboxRunner):  # at exit in good order, so that its zygotes are waited for
         Finalize(None, _Judge.runner.shut_down, exitpriority=10)
 
@@ -382,6 +383,7 @@ def _in_parallel(queue: list[Entry], suspects: list[Entry], run: _Run, jobs: int
 def _judges(count: int, setup: Setup) -> Iterator[ProcessPoolExecutor]:
     """Processes that judge. When the run is stopped they are killed: one may be waiting for a program that hangs."""
     before = set[BaseProcess](multiprocessing.active_children())
+    setup = replace(setup, meeting=meeting_name())  # zygotes end with the judges, and others are started anew
     context = multiprocessing.get_context("spawn")  # never a fork of a process that knows
     with ProcessPoolExecutor(count, context, _begin, (setup,)) as pool:
         try:
