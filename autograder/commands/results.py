@@ -13,6 +13,7 @@ from rich.table import Table
 from ..authoring.bake import Assignment, shows_hidden_hints
 from ..checks.bundle import Bundle, write_file
 from ..grading import dashboard, reports, written
+from ..grading.cluster import settle_log
 from ..grading.intake import file_stem
 from ..grading.journal import InOrder, Journal
 from ..grading.policy import Policy, apply
@@ -29,6 +30,7 @@ def bring_out(
     out: Path, journal: Journal, bundle: Bundle, policy: Policy, assignment: Path, graded: int = 0, seconds: float = 0.0
 ) -> int:
     """Write the reports of a finished run and say what is in them. Returns the exit code."""
+    settle_log(out, journal.records)
     points = written.read_points(out)["points"]
     records = journal.records.in_order(lambda record: written.attach(apply(record, policy), points, bundle.written))
     found = write_reports(out, records, bundle, hidden_hints=shows_hidden_hints(assignment, datetime.now(UTC)))

@@ -19,7 +19,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cache
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
@@ -268,14 +267,15 @@ def _begin(setup: Setup) -> None:
 
 
 def _judge(entry: Entry, old: Record | None) -> tuple[Record, Record]:
-    """The record of an entry, and what its line in the audit log says of the making of it."""
-    begun, used = time.monotonic(), time.process_time()
+    """The record of an entry, and its line in the audit log."""
     record = {**_judge_entry(entry, old), **entry.facts()}
-    return record, {
-        "submission": entry.name, "content": record["content"], "bundle": _Judge.bundle.digest, "host": platform.node(),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(time.monotonic() - begun, 3),
-        "judge_cpu": round(time.process_time() - used, 3),
-    }  # fmt: skip
+    return record, audit_line(record)
+
+
+def audit_line(record: Record) -> Record:
+    """What was graded, with what and where, in one line: the record's stamp without its questions, and this machine."""
+    stamped = {key: record[key] for key in ("submission", "content", "bundle", "isolation")}
+    return {**stamped, **{key: value for key, value in record["audit"].items() if key != "questions"}, "host": platform.node()}
 
 
 def _judge_entry(entry: Entry, old: Record | None) -> Record:
@@ -344,8 +344,8 @@ def grade(
             yield from _in_parallel(alone, again, run, 1)
             if again:
                 record = grader_error(entry.name, "", bundle, "the judge's process died of it, twice")
-                stamped = _stamped(record, stamp(bundle, setup.assignment, setup.level), "")
-                yield {**stamped, **entry.facts()}, {"submission": entry.name, "host": platform.node()}
+                stamped = {**_stamped(record, stamp(bundle, setup.assignment, setup.level), ""), **entry.facts()}
+                yield stamped, audit_line(stamped)
 
 
 @dataclass(frozen=True)
