@@ -7,6 +7,7 @@ changes: the submission's modules, the question as it was baked, the engine, Pyt
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -264,6 +265,7 @@ def _begin(setup: Setup) -> None:
     _Judge.runner = make_runner(_Judge.bundle, unsafe=setup.unsafe, meeting=setup.meeting)
     if isinstance(_Judge.runner, SandboxRunner):  # at exit in good order, so that its zygotes are waited for
         Finalize(None, _Judge.runner.shut_down, exitpriority=10)
+    gc.freeze()  # what is here stays; looking through it for garbage is a tenth of a judge's time
 
 
 def _judge(entry: Entry, old: Record | None) -> tuple[Record, Record]:
