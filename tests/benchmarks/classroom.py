@@ -4,7 +4,8 @@
 
 Of a hundred submissions sixty are right or have one mistake, twenty-five are wrong in several places, ten are broken
 (no Python, a module missing, values of the wrong kind) and five hang or attack. A quarter of the class is graded first:
-what a process takes at its peak should not depend on how many there are.
+what a process takes at its peak should not depend on how many there are. Then its records are copied, until there are
+ten thousand, for what the pages and tables of so many take; grading is a shard's work and grows with the number alone.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def look(seen: dict[str, tuple[str, float, float]], use: Use) -> Iterator[tuple[
         fields = text.rpartition(")")[2].split()
         own, children = (sum(map(int, fields[at : at + 2])) / TICK for at in (11, 13))
         kind = "zygote" if b"zygote_main" in command else "judge" if b"multiprocessing.spawn" in command else "main"
-        kind = kind if command else seen.get(name, ("",))[0]  # a dead one has no command any more
+        kind = kind if command else seen.get(name, ("worker",))[0]  # a dead one has no command any more
         peak = [int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")]
         seen[name] = kind, own, children
         use.peak[f"{name} {kind}"] = max(use.peak[f"{name} {kind}"], *peak, 0.0)
@@ -135,11 +136,43 @@ def graded(folder: Path, out: Path, jobs: int) -> tuple[float, Use]:
     return wall, use
 
 
+# ---------------------------------------------------------------- pages and tables of many
+
+REPORTS = """
+import resource, sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from autograder.authoring.bake import shows_hidden_hints
+from autograder.commands.assignment import find_assignment, ready_bundle
+from autograder.commands.results import write_reports
+from autograder.grading.journal import Journal, read_head
+source, target, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+bundle, _ = ready_bundle(find_assignment(None), None)
+with Journal(source, read_head(source)) as few, Journal(target, read_head(source)) as many:
+    names = list(few.records)
+    for number in range(count):
+        many.extend([{**few.records[names[number % len(names)]], "submission": f"copy-{number:06d}"}])
+    begun = time.process_time()
+    write_reports(target, many.records.in_order(), bundle, hidden_hints=True)
+    print(time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+          (target / "dashboard.html").stat().st_size / 2**20)
+"""
+
+
+def reports_of(out: Path, many: Path, count: int) -> None:
+    """Copy the records of a run until there are `count`, write all reports of them, and print what that took."""
+    done = subprocess.run([sys.executable, "-c", REPORTS, str(out), str(many), str(count)], cwd=ROOT, check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    seconds, peak, size = map(float, done.stdout.split())
+    print(f"reports of {count}: {seconds:.0f} processor seconds, {peak:.0f} MB, a dashboard of {size:.1f} MB", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--submissions", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -156,6 +189,8 @@ def main() -> None:
             shares = ", ".join(f"{kind} {seconds / total:.0%}" for kind, seconds in sorted(use.seconds.items()))
             print(f"  of processor time: {shares} (a worker runs the students' code)")
             print("  at the peak: " + ", ".join(f"{kind} {peak:.0f} MB" for kind, peak in sorted(use.peak.items())), flush=True)
+            if count == options.submissions:
+                reports_of(here / "out", Path(name) / "many", options.reports)
             shutil.rmtree(here)
 
 
