@@ -20,7 +20,8 @@ from autograder.checks.bundle import Bundle
 from autograder.grading import cluster
 from autograder.grading import grade as grading
 from autograder.grading.cluster import shard_of
-from autograder.grading.intake import Entry, Piece, read_entry
+from autograder.grading.files import Piece
+from autograder.grading.intake import Entry, read_entry
 from autograder.isolation.sandbox import SandboxRunner
 
 from . import small

@@ -18,7 +18,7 @@ import pytest
 from autograder.authoring.bake import source_hash
 from autograder.checks import bundle as bundles
 from autograder.commands.assignment import bundle_path
-from autograder.grading.intake import file_stem
+from autograder.grading.names import file_stem
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = ROOT / "assignments/memory_in_networks"

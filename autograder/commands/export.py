@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..checks.bundle import write_file
-from ..grading.intake import file_stem
 from ..grading.journal import read_head
+from ..grading.names import file_stem
 from ..lms import canvas, github_classroom, gradescope, junit, moodle, nbgrader, otter, plain
 from ..lms.students import Filled
 from ..lms.table import read_table

@@ -14,8 +14,8 @@ from ..authoring.bake import Assignment, shows_hidden_hints
 from ..checks.bundle import Bundle, write_file
 from ..grading import dashboard, reports, written
 from ..grading.cluster import settle_log
-from ..grading.intake import file_stem
 from ..grading.journal import InOrder, Journal
+from ..grading.names import file_stem
 from ..grading.policy import Policy, apply
 from .console import ERR, OUT, UsageError
 

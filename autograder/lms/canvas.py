@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..grading.intake import Entry, Export, Student, distinct_names, is_zip_name, name_key, visible
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, is_zip_name, name_key, visible
+from .export import Export
 from .students import Filled, Index, Record, match, possible, score, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number
 

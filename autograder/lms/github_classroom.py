@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..checks.feedback import WORDS, explain
-from ..grading.intake import Entry, Export, Student, distinct_names, visible
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, visible
+from .export import Export
 from .students import Record, plain_text, possible
 
 TITLE = "GitHub Classroom clones"

@@ -13,7 +13,10 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from ..checks.feedback import WORDS, explain
-from ..grading.intake import MB, Entry, Export, IntakeError, Piece, Student, distinct_names, visible
+from ..grading.files import MB, Piece
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, visible
+from .export import Export, IntakeError
 from .students import plain_text, score
 
 TITLE = "Gradescope bulk export"

@@ -13,7 +13,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from ..grading.intake import Entry, Export, Piece, Student, distinct_names, is_zip_name, visible
+from ..grading.files import Piece
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, is_zip_name, visible
+from .export import Export
 from .students import Filled, Index, Record, label, match, possible, score, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number, safe
 

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ..grading.intake import Entry, Export, IntakeError, Student, distinct_names, visible
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, visible
+from .export import Export, IntakeError
 from .gradescope import iso_time
 from .students import Record, possible, score
 from .table import csv_text, number

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..grading.intake import Entry, Export, is_zip_name, visible
+from ..grading.intake import Entry
+from ..grading.names import is_zip_name, visible
+from .export import Export
 from .plain import named_entries
 from .students import Record, possible, score
 from .table import csv_text

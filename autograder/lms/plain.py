@@ -9,7 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, name_key, same_name
+from ..grading.files import Piece
+from ..grading.intake import Entry
+from ..grading.names import distinct_names, is_zip_name, name_key, same_name
+from .export import Export, IntakeError
 from .students import Record, possible, score
 from .table import csv_text, number
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..grading.intake import visible
+from ..grading.names import visible
 
 Record = Mapping[str, Any]
 
