@@ -29,6 +29,13 @@ def _visible(character: str) -> str:
     return f"\\u{code:04x}" if hide else character
 
 
+def plain_text(text: str, longest: int) -> str:
+    """Return lines from outside without anything that hides in them or steers a terminal, and not too long."""
+    lines = [visible(line.replace("\t", "    "), longest) for line in text.splitlines()]
+    whole = "\n".join(lines)
+    return whole if len(whole) <= longest else whole[:longest] + "…"
+
+
 def shown_path(parts: Sequence[str]) -> str:
     """Return a path as people may see it."""
     return visible("/".join(parts))

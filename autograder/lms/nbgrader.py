@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from ..grading.intake import Entry, Student
 from ..grading.names import distinct_names, visible
+from ..grading.policy import possible, score
 from .export import Export, IntakeError
 from .gradescope import iso_time
-from .students import Record, possible, score
+from .students import Record
 from .table import csv_text, number
 
 TITLE = "nbgrader's submitted/"
