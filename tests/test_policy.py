@@ -450,12 +450,13 @@ def test_times_and_extensions_of_a_run(baked: Bundle, solution: dict[str, bytes]
         write_package(tmp_path / "class" / name, {key: data for key, data in solution.items() if key != "simple_rnn"})
     late = "2026-12-01T22:59:01+00:00"
     times, granted = tmp_path / "times.csv", tmp_path / "extensions.csv"
-    times.write_text(f"submission,submitted_at\nstudent-001,{late}\nstudent-002,{late}\n", "utf-8")
+    times.write_text(f"submission,submitted_at\nstudent-001,{late}\nstudent-002,{late}\nstudent-2,{late}\n", "utf-8")
     granted.write_text("student,hours\nstudent-002,25\nstudent-09,1\n", "utf-8")
     done = run("autograder", "grade", tmp_path / "class", "--out", tmp_path / "out", "--assignment", assignment,
                "--bundle", bundle, "--times", times, "--extensions", granted)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "extension of 'student-09': nobody of that name has handed in" in done.stderr
+    assert f"{times}: 'student-2': no submission is called so" in done.stderr
     one, two = (json.loads(path.read_text("utf-8")) for path in sorted((tmp_path / "out" / "records").glob("student-*.json")))
     worth = step.questions[0].points
     assert (one["total"], two["total"]) == (round(0.8 * worth, 2), worth)
