@@ -38,6 +38,7 @@ from autograder.grading.policy import (
 
 from . import small
 from .conftest import ASSIGNMENT, Run, write_package
+from .schema import CHECK
 
 ZURICH = ZoneInfo("Europe/Zurich")
 DUE = datetime(2026, 11, 30, 23, 59, tzinfo=ZURICH)
@@ -459,6 +460,8 @@ def test_times_and_extensions_of_a_run(baked: Bundle, solution: dict[str, bytes]
     assert f"{times}: 'student-2': no submission is called so" in done.stderr
     one, two = (json.loads(path.read_text("utf-8")) for path in sorted((tmp_path / "out" / "records").glob("student-*.json")))
     worth = step.questions[0].points
+    CHECK.validate(one)
+    CHECK.validate(two)
     assert (one["total"], two["total"]) == (round(0.8 * worth, 2), worth)
     assert one["policy"]["why"] == ["1 day late: 2 begun days at 10 %"]
     assert (two["policy"]["extended"], two["policy"]["percent"]) == (True, 0)
