@@ -90,10 +90,10 @@ def children_of_any_thread(pid: int) -> list[int]:
 
 
 def commands_at_work(worker: int) -> list[int]:
-    """The shards' commands of a worker that have gone as far as a judge with a zygote: all of them die with their parent."""
+    """The shards' commands of a worker below which a submission's code is run: by a judge, its zygote and a fork of that."""
     return [
         command for command in children_of_any_thread(worker)
-        if any(children_of_any_thread(judge) for judge in children_of_any_thread(command))
+        if any(children(zygote) for judge in children_of_any_thread(command) for zygote in children_of_any_thread(judge))
     ]  # fmt: skip
 
 
