@@ -299,7 +299,10 @@ def _fresh(value: Any, layout: str) -> Any:
 
 def _same(value: Any, original: Any) -> bool:
     if isinstance(original, np.ndarray):
-        return np.array_equal(np.asarray(value), original, equal_nan=True)
+        now = np.asarray(value)
+        if now.dtype == original.dtype and now.shape == original.shape and now.tobytes() == original.tobytes():
+            return True  # much the fastest way to see it
+        return np.array_equal(now, original, equal_nan=True)
     if isinstance(original, list | tuple):
         return len(value) == len(original) and all(map(_same, value, original))
     return True
