@@ -39,7 +39,7 @@ prove: .venv
 
 # Every attack, unprotected, protected, and with only the layer off that stops it: five minutes at the most.
 attack: .venv
-	ATTACKS=all $(BIN)/python -m pytest tests/attacks tests/test_lockdown.py tests/test_sandbox.py tests/test_doctor.py
+	ATTACKS=all $(TESTS) tests/attacks tests/test_lockdown.py tests/test_sandbox.py tests/test_doctor.py
 
 # Every sample submission by the real `otter run`, and what otter does before a plugin is asked: some ten minutes.
 otter: .venv
