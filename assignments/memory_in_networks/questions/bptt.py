@@ -362,8 +362,8 @@ QUESTIONS = (
         mistakes=(
             Mistake("T01", "A gradient comes in at every t. What becomes of dh[:, 2] in your code?",
                     _wrong_loop(g=lambda s: s.dh[:, s.t] * (s.t == s.T - 1) + s.carry)),
-            Mistake("T02", "Only the last step is right: this is not yet through time. Who else uses h[:, "
-                    "t], besides the loss of step t?", _wrong_loop(g=lambda s: s.dh[:, s.t])),
+            Mistake("T02", "No step hears of the losses of later steps: this is not yet through time. Who else uses "
+                    "h[:, t], besides the loss of step t?", _wrong_loop(g=lambda s: s.dh[:, s.t])),
             Mistake("T03", "Every step uses the same weights. What is left of step T-1 in dW_xh when your loop ends?",
                     _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t], dW_hh=lambda s: s.da.T @ s.h_prev,
                                 db=lambda s: s.da.sum(0))),
@@ -465,6 +465,12 @@ QUESTIONS = (
                     _wrong_loop(dx=_running_dx)),
             Mistake("T52", "dh0 is what step 0 passes back. After which turn of the loop do you take it?",
                     _wrong_loop(dh0=lambda s: s.sent[0])),
+            Mistake("T53", "Every dx[:, t] holds the sum over all steps. Which step read the token x[:, t]?",
+                    _wrong_loop(end=lambda s: (np.repeat(s.dx.sum(1, keepdims=True), s.T, 1), s.first, s.dW_xh,
+                                               s.dW_hh, s.db))),
+            Mistake("T54", "Change dh: nothing moves, as if the gradient of the last state were 1. Where does what "
+                    "the losses send in come into your loop?",
+                    _wrong_loop(start=lambda s: np.ones_like(s.h0), g=lambda s: s.carry)),
         ),
     ),
     Question(
@@ -531,6 +537,8 @@ QUESTIONS = (
                  hint="Here one token stands everywhere: all gradients go to its row, and the others stay zero."),
             Case("one step", N=6, T=1, D=4, V=5, waive=("T = 1",), costs=0.25, hidden=True,
                  hint="It fails for sequences of one token."),
+            Case("one sample", N=1, T=7, D=4, V=6, waive=("N = 1",), costs=0.25, hidden=True,
+                 hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, V=6, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(

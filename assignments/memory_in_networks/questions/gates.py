@@ -202,10 +202,23 @@ def _wrong_step_backward(**changed: Any) -> Any:
     return backward
 
 
-def _read_as_ifog(v: Any) -> Any:
-    """g and o change places as they are read; what is asked for is tanh of the cell."""
-    v.g, v.o = v.o, v.g
-    return np.tanh(v.c_t)
+def _read_as(order: str) -> Any:
+    """The blocks of the gates are read in another order; what is asked for is tanh of the cell."""
+
+    def tanh_c(v: Any) -> Any:
+        blocks = v.i, v.f, v.g, v.o
+        for name in order:
+            setattr(v, name, blocks[order.index(name)])
+        return np.tanh(v.c_t)
+
+    return tanh_c
+
+
+def _all_in(order: str) -> Any:
+    """A step back that reads the gates in another order, and stacks their gradients in the same."""
+    return _wrong_step_backward(
+        tanh_c=_read_as(order), da=lambda v: _side_by_side(*(getattr(v, f"da_{name}") for name in order))
+    )
 
 
 LSTM_LOOP_BACKWARD = {
@@ -363,6 +376,7 @@ ORDER_IFOG = ("Yours has the order i, f, o, g, which another course uses. In whi
 ORDER_FIOG = "You read the blocks as f, i, o, g. What does the stub say stands in the first H columns?"
 ORDER_IGFO = "You read the blocks as i, g, f, o. Which gate does the stub name second, and which third?"
 ORDER_IOFG = "You read the blocks as i, o, f, g. Where does the stub put o?"
+ORDER_IOGF = "f and o have changed places in yours. Which of them does the stub name second, and which last?"
 ORDER_FIGO = "f and i have changed places: with a_f large and a_i very negative, is c_prev kept as it should be?"
 FINAL_GATE = "Which of the four gates acts on h_t and never touches c_t? What reaches it of the gradient of the cell?"
 OVER_N = "It is 1/N of the sum over the batch. Where was the average over the batch already taken?"
@@ -399,6 +413,8 @@ QUESTIONS = (
             Mistake("S04b", ORDER_IGFO, _wrong_step(**_order("igfo"))),
             Mistake("S05", ORDER_IOFG, _wrong_step(**_order("iofg", "iofg"))),
             Mistake("S05b", ORDER_IOFG, _wrong_step(**_order("iofg"))),
+            Mistake("S48", ORDER_IOGF, _wrong_step(**_order("iogf", "iogf"))),
+            Mistake("S48b", ORDER_IOGF, _wrong_step(**_order("iogf"))),
             Mistake("S06", "You take every fourth column for a gate. How do the H columns of one gate lie?",
                     _wrong_step(blocks=lambda v: [v.a[:, k::4] for k in range(4)])),
             Mistake("S07", "The candidate g may be negative; yours never is. Which function squashes it?",
@@ -637,9 +653,13 @@ QUESTIONS = (
                                          dg=lambda v: (v.dc - v.dc_t) * v.i)),
             Mistake("X33", "Your dW_hh and dW_xh are the transposes of what is expected. What is the shape of W_hh?",
                     _wrong_step_backward(dW_xh=lambda v: v.x_t.T @ v.da, dW_hh=lambda v: v.h_prev.T @ v.da)),
-            Mistake("X41", ORDER_IFOG, _wrong_step_backward(
-                tanh_c=_read_as_ifog, da=lambda v: _side_by_side(v.da_i, v.da_f, v.da_o, v.da_g))),
-            Mistake("X41b", ORDER_IFOG, _wrong_step_backward(tanh_c=_read_as_ifog)),
+            Mistake("X41", ORDER_IFOG, _all_in("ifog")),
+            Mistake("X41b", ORDER_IFOG, _wrong_step_backward(tanh_c=_read_as("ifog"))),
+            Mistake("X45", ORDER_FIOG, _all_in("fiog")),
+            Mistake("X46", ORDER_IGFO, _all_in("igfo")),
+            Mistake("X47", ORDER_IOFG, _all_in("iofg")),
+            Mistake("X48", ORDER_IOGF, _all_in("iogf")),
+            Mistake("X49", "f and i have changed places in yours. Which of them does the stub name first?", _all_in("figo")),
             Mistake("X42", "The block f is wrong: which function squashed it, and what is the derivative of that one?",
                     _wrong_step_backward(da_f=lambda v: v.df * (1 - v.f**2))),
             Mistake("X43", "What dh_t sends into the cell is counted twice. Do you add to an array that holds it already?",

@@ -86,6 +86,16 @@ def _tanh_of_exponentials(u: Array, v: Array, b: Array) -> Array:
     return (up - down) / (up + down)
 
 
+def _tanh_of_one_exponential(sign: float) -> Any:
+    """tanh by one exponential, of `sign` times twice the sum: it overflows on one side only."""
+
+    def tanh(u: Array, v: Array, b: Array) -> Array:
+        e = np.exp(sign * 2 * (u + v + b))
+        return sign * (e - 1) / (e + 1)
+
+    return tanh
+
+
 def _sigmoid(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
 
@@ -320,6 +330,10 @@ QUESTIONS = (
                     _wrong_step(lambda u, v, b: np.clip(u + v + b, -1, 1))),
             Mistake("NU3", "For a sum of 800 exp overflows, and infinity over infinity is nan. Has numpy a tanh that "
                     "does not?", _wrong_step(_tanh_of_exponentials)),
+            Mistake("NU3b", "For a sum of -800 your exponential overflows, and infinity over infinity is nan. Has numpy "
+                    "a tanh that does not?", _wrong_step(_tanh_of_one_exponential(-1.0))),
+            Mistake("NU3c", "For a sum of 800 your exponential overflows, and infinity over infinity is nan. Has numpy "
+                    "a tanh that does not?", _wrong_step(_tanh_of_one_exponential(1.0))),
         ),
     ),
     Question(
@@ -529,5 +543,9 @@ QUESTIONS = (
     ),
 )  # fmt: skip
 # A wrong step spoils every loop over it, in the same way and with the same hint.
-QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward", "rnn_step", lambda step: _loop(step=step), leave="R06 R14 R15 NU3")
-QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward_masked", "rnn_step", lambda step: _wrong_masked(step=step), leave="NU3")
+QUESTIONS = oracles.inherit(
+    QUESTIONS, "rnn_forward", "rnn_step", lambda step: _loop(step=step), leave="R06 R14 R15 NU3 NU3b NU3c"
+)
+QUESTIONS = oracles.inherit(
+    QUESTIONS, "rnn_forward_masked", "rnn_step", lambda step: _wrong_masked(step=step), leave="NU3 NU3b NU3c"
+)
