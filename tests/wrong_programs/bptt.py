@@ -553,3 +553,19 @@ def embedding_backward(dx, tokens, V):
         one_hot = np.squeeze(np.eye(V)[tokens[:, t]])
         dE += one_hot.T @ np.squeeze(dx[:, t])
     return dE
+#: rnn_step_backward one star where two belong | dx_t dh_prev dW_xh dW_hh db | B32
+def rnn_step_backward(dh_t, x_t, h_prev, h_t, W_xh, W_hh):
+    before = (1 - h_t * 2) * dh_t
+    return before @ W_xh, before @ W_hh, before.T @ x_t, before.T @ h_prev, np.sum(before, 0)
+#: rnn_backward takes away what comes back | dx dh0 dW_xh dW_hh db | T56
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    total = np.zeros(x.shape), np.zeros(W_xh.shape), np.zeros(W_hh.shape), np.zeros(len(W_hh))
+    dx, dW_xh, dW_hh, db = total
+    coming = np.zeros(h0.shape)
+    for t in range(x.shape[1])[::-1]:
+        found = rnn_step_backward(dh[:, t] - coming, x[:, t], h[:, t - 1] if t else h0, h[:, t], W_xh, W_hh)
+        dx[:, t], coming = found[:2]
+        dW_xh += found[2]
+        dW_hh += found[3]
+        db += found[4]
+    return dx, coming, dW_xh, dW_hh, db

@@ -333,6 +333,8 @@ QUESTIONS = (
                     _wrong_step(db=lambda s: s.da.sum(1))),
             Mistake("B31", "Your slope is 1 where h_t is positive and 0 elsewhere, which is that of another function. "
                     "What is the slope of tanh?", _wrong_step(da=lambda s: s.dh_t * (s.h_t > 0))),
+            Mistake("B32", "The slope of tanh is never negative; yours is where h_t = 0.9. Do you take a square, or "
+                    "twice the state?", _wrong_step(da=lambda s: s.dh_t * (1 - 2 * s.h_t))),
         ),
     ),
     Question(
@@ -471,6 +473,10 @@ QUESTIONS = (
             Mistake("T54", "Change dh: nothing moves, as if the gradient of the last state were 1. Where does what "
                     "the losses send in come into your loop?",
                     _wrong_loop(start=lambda s: np.ones_like(s.h0), g=lambda s: s.carry)),
+            Mistake("T55", "The slope of tanh is never negative; yours is where h = 0.9. Do you take a square, or "
+                    "twice the state?", _wrong_loop(da=lambda s: s.g * (1 - 2 * s.h[:, s.t]))),
+            Mistake("T56", "What comes back from t+1 is taken away from dh[:, t] in yours. How do the gradients of two "
+                    "uses of one state come together?", _wrong_loop(g=lambda s: s.dh[:, s.t] - s.carry)),
         ),
     ),
     Question(
