@@ -63,6 +63,7 @@ release: .venv
 bench: .venv
 	$(BIN)/python tests/benchmarks/lock_cost.py
 	$(BIN)/python tests/benchmarks/throughput.py
+	$(BIN)/python tests/benchmarks/classroom.py
 
 clean:
 	rm -rf build dist .venv

@@ -101,7 +101,7 @@ def test_a_worker_killed_while_it_grades_costs_nothing(
     assert files_of(out) == files_of(graded)
     assert not (out / ".shards").exists()
     lines = [json.loads(line)["submission"] for line in (out / "audit.jsonl").read_text().splitlines()]
-    assert sorted(set(lines)) == sorted(path.stem for path in submissions.iterdir())
+    assert lines == sorted(path.stem for path in submissions.iterdir())
 
 
 def test_processes_of_this_machine_and_going_on(
@@ -144,8 +144,6 @@ def test_submitit_on_this_machine(graded: Path, submissions: Path, file: Path, r
     assert run("autograder", *arguments, "--out", tmp_path / "plain").returncode == 0
     found = {name: data for name, data in files_of(out).items() if not name.startswith(".submitit")}
     assert found == files_of(tmp_path / "plain")
-    lines = [json.loads(line)["submission"] for line in (out / "audit.jsonl").read_text().splitlines()]
-    assert sorted(lines[10:]) == ["student-006", "student-011"]
 
 
 # ---------------------------------------------------------------- what goes wrong

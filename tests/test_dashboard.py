@@ -22,7 +22,7 @@ def score(number: str, earned: float, verdict: str = "wrong", possible: float = 
 
 def one(name: str, a1: float = 4.0, b1: float = 4.0, verdict: str = "wrong", **changed: Any) -> Facts:
     scores = {"first": score("A1", a1, verdict), "second": score("B1", b1, verdict)}
-    given = {"name": name, "status": "graded", "problem": "", "total": a1 + b1, "possible": 8.0, "raw": None,
+    given = {"name": name, "status": "graded", "problem": "", "total": a1 + b1, "possible": 8.0, "raw": None, "bundle": "b",
              "written": None, "scores": scores, "mistakes": {}, "unnamed": {}}  # fmt: skip
     return Facts(**{**given, **changed})
 
@@ -46,13 +46,35 @@ def a_class(count: int) -> list[Facts]:
     return people
 
 
+# ---------------------------------------------------------------- the summary
+
+
+def test_summary_counts_what_was_graded() -> None:
+    people = [one("a", 4.0, 1.0), one("b", 2.0, 0.0, "missing"), one("c", 0.0, 2.0),
+              one("d", 4.0, 4.0, status="unreadable"), one("e", 4.0, 4.0, status="grader_error")]  # fmt: skip
+    found = dashboard.summary(people)
+    assert found["status"] == {"graded": 3, "unreadable": 1, "grader_error": 1}
+    assert found["totals"] == [2.0, 2.0, 2.0, 5.0, 5.0]
+    assert found["questions"] == {
+        "first": {"mean": 0.5, "verdicts": {"passed": 1, "missing": 1, "wrong": 1}},
+        "second": {"mean": 0.25, "verdicts": {"wrong": 2, "missing": 1}},
+    }
+    assert dashboard.summary([]) == {"status": {}, "totals": [], "questions": {}}
+    assert dashboard.summary(people[3:])["totals"] == []
+
+
+def test_summary_gives_quartiles() -> None:
+    assert dashboard.summary([one(str(n), n / 4, 0.0) for n in range(8, -1, -1)])["totals"] == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
 # ---------------------------------------------------------------- numbers
 
 
 def test_facts_are_what_a_record_says() -> None:
     value = {"name": "y", "right": False, "findings": ["y is off"], "mistake": "", "hint": "", "fingerprint": "f"}
     record = {
-        "submission": "ann", "status": "graded", "problem": "", "total": 0.9, "possible": 4.0, "policy": {"raw": 1.0},
+        "submission": "ann", "status": "graded", "problem": "", "total": 0.9, "possible": 4.0, "bundle": "b",
+        "policy": {"raw": 1.0},
         "written": [{"earned": 2.0}, {"earned": 0.5}],
         "questions": [{"name": "first", "number": "A1", "earned": 1.0, "possible": 4.0, "optional": False, "verdict": "wrong",
                        "cases": [{"name": "small", "plain": True, "values": [value]}]}],

@@ -22,8 +22,8 @@ COMMAND = [sys.executable, "-c", "import sys; from autograder.cli import main; s
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """All files but the audit log, which says where and when."""
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "audit.jsonl"]
+    """All files and what is in them."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 

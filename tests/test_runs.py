@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from autograder.authoring.bake import load_properties
 from autograder.checks.bundle import Bundle
+from autograder.grading import cluster
 from autograder.grading import grade as grading
 from autograder.grading.cluster import shard_of
 from autograder.grading.intake import Entry, Piece, read_entry
@@ -77,12 +79,24 @@ def test_a_record_says_what_it_was_graded_with(graded: Path, bundle: Bundle) -> 
     assert not {"at", "host", "seconds"} & {*record, *found}
 
 
-def test_times_and_hosts_are_in_a_log_of_their_own(graded: Path) -> None:
-    lines = audit(graded)
-    assert sorted(line["submission"] for line in lines) == sorted(records(graded))
+def test_the_audit_log_has_a_line_a_record(graded: Path) -> None:
+    lines, found = audit(graded), records(graded)
+    assert [line["submission"] for line in lines] == sorted(found)
     for line in lines:
-        assert line["content"] == records(graded)[line["submission"]]["content"]
-        assert set(line) == {"at", "bundle", "content", "host", "judge_cpu", "seconds", "submission"}
+        record = found[line["submission"]]
+        assert line.pop("host") == platform.node()
+        stamped = {key: record[key] for key in ("submission", "content", "bundle", "isolation")}
+        assert line == {**stamped, **{key: value for key, value in record["audit"].items() if key != "questions"}}
+
+
+def test_the_audit_log_keeps_the_latest_line_and_no_torn_one(tmp_path: Path) -> None:
+    for name, host in (("b", "one"), ("a", "one"), ("gone", "one"), ("b", "two")):
+        cluster.log(tmp_path, {"submission": name, "host": host})
+    with (tmp_path / "audit.jsonl").open("ab") as file:
+        file.write(b'{"submission": "a", "ho')
+    cluster.log(tmp_path, {"submission": "c", "host": "two"})
+    cluster.settle_log(tmp_path, {"a", "b", "c", "without a line"})
+    assert [(line["submission"], line["host"]) for line in audit(tmp_path)] == [("a", "one"), ("b", "two"), ("c", "two")]
 
 
 # ---------------------------------------------------------------- what keeps its result
@@ -186,10 +200,12 @@ def test_only_since_and_failed(submissions: Path, file: Path, run: Run, tmp_path
     times.write_text("submission,submitted_at\nstudent-002,2026-11-30T23:59:00+01:00\n")
 
     def grade(*arguments: object) -> list[str]:
-        before = len(audit(out)) if (out / "audit.jsonl").exists() else 0
+        log = out / "audit.jsonl"
+        if log.exists():  # what is graded now is what gets another line
+            log.write_text("".join(json.dumps({**line, "host": "before"}) + "\n" for line in audit(out)), "utf-8")
         done = run("autograder", "grade", here, "--out", out, "--bundle", file, "--times", times, *arguments)
         assert done.returncode == 0, done.stderr
-        return sorted(line["submission"] for line in audit(out)[before:])
+        return [line["submission"] for line in audit(out) if line["host"] != "before"]
 
     assert grade("--only", "student-001", "student-005") == ["student-001", "student-005"]
     assert set(rows(out)) == {"student-001", "student-005"}
@@ -389,7 +405,8 @@ def test_a_full_disk_during_reports(graded: Path, submissions: Path, file: Path,
     """The journal is whole by then; with room again, the same command writes what is missing."""
     out = tmp_path / "out"
     out.mkdir()
-    shutil.copy(graded / "journal.jsonl", out)
+    for name in ("journal.jsonl", "audit.jsonl"):
+        shutil.copy(graded / name, out)
     program = ("import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
                "resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000)); from autograder.cli import main; "
                "sys.exit(main())")  # fmt: skip

@@ -19,7 +19,7 @@ from autograder.checks import bundle as bundles
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import judge_question
 from autograder.checks.runner import Answer
-from autograder.isolation.sandbox import ConfinedProcess, SandboxRunner
+from autograder.isolation.sandbox import ConfinedProcess, SandboxRunner, meeting_name
 
 CALL = ("y = f(x)",)
 
@@ -185,6 +185,53 @@ def test_a_worker_dies_with_its_zygote(runner: SandboxRunner) -> None:
         time.sleep(0.01)  # the kernel kills it in its own time
     own.shut_down()
     assert not left
+
+
+# ---------------------------------------------------------------- zygotes that are shared
+
+
+def zygote_pid(runner: SandboxRunner) -> int:
+    return int(Path(f"/proc/{worker_pid(runner)}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_runners_that_meet_share_a_zygote_until_the_last_has_gone() -> None:
+    name = meeting_name()
+    first, second, other = SandboxRunner("memnet", (), name), SandboxRunner("memnet", (), name), SandboxRunner("memnet", ())
+    same = "def f(x):\n    return x"
+    try:
+        for one in (first, second, other):
+            assert ask(one, same).verdict == ""
+        shared, workers = zygote_pid(first), [worker_pid(first), worker_pid(second)]
+        assert zygote_pid(second) == shared != zygote_pid(other)
+        first._zygotes[False]._socket.close()  # as when the judge that started it is gone
+        deadline = time.monotonic() + 5
+        while alive(workers[0]) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert [alive(pid) for pid in (*workers, shared)] == [False, True, True]
+        assert ask(second, same).verdict == ""
+        second.shut_down()
+        first.shut_down()
+        assert not alive(shared)
+    finally:
+        for one in (first, second, other):
+            one.shut_down()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can be someone else")
+def test_a_zygote_serves_nobody_else() -> None:
+    runner = SandboxRunner("memnet", ())
+    program = (
+        "import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); "
+        "s.connect('\\0' + sys.argv[1]); print(s.recv(16))"
+    )
+    try:
+        assert ask(runner, "def f(x):\n    return x").verdict == ""
+        address = f"{runner._meeting}-numpy"
+        done = subprocess.run([sys.executable, "-c", program, address], capture_output=True, text=True, check=True, timeout=30)
+        assert done.stdout.strip() == "b''"
+        assert ask(runner, "def f(x):\n    return x").verdict == ""
+    finally:
+        runner.shut_down()
 
 
 # ---------------------------------------------------------------- a machine that is busy with others

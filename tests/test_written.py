@@ -233,8 +233,8 @@ def results(tmp_path: Path) -> Path:
              "possible": q.points, "optional": q.optional, "outputs": [], "cases": []}
             for q in assignment.questions
         ]  # fmt: skip
-        record = {"submission": name, "content": "", "status": "graded", "problem": "", "notes": [], "printed": "",
-                  "total": 109.0, "possible": 95.0, "questions": questions}  # fmt: skip
+        record = {"submission": name, "content": "", "bundle": "b", "status": "graded", "problem": "", "notes": [],
+                  "printed": "", "total": 109.0, "possible": 95.0, "questions": questions}  # fmt: skip
         (folder / "records").mkdir(parents=True, exist_ok=True)
         (folder / "records" / f"{name}.json").write_text(json.dumps(record), encoding="utf-8")
         book = copy.deepcopy(TEMPLATE)

@@ -13,8 +13,9 @@ from rich.table import Table
 from ..authoring.bake import Assignment, shows_hidden_hints
 from ..checks.bundle import Bundle, write_file
 from ..grading import dashboard, reports, written
+from ..grading.cluster import settle_log
 from ..grading.intake import file_stem
-from ..grading.journal import Journal
+from ..grading.journal import InOrder, Journal
 from ..grading.policy import Policy, apply
 from .console import ERR, OUT, UsageError
 
@@ -29,18 +30,18 @@ def bring_out(
     out: Path, journal: Journal, bundle: Bundle, policy: Policy, assignment: Path, graded: int = 0, seconds: float = 0.0
 ) -> int:
     """Write the reports of a finished run and say what is in them. Returns the exit code."""
+    settle_log(out, journal.records)
     points = written.read_points(out)["points"]
     records = journal.records.in_order(lambda record: written.attach(apply(record, policy), points, bundle.written))
-    write_reports(out, records, bundle, hidden_hints=shows_hidden_hints(assignment, datetime.now(UTC)))
+    found = write_reports(out, records, bundle, hidden_hints=shows_hidden_hints(assignment, datetime.now(UTC)))
     _warn_of_unknown(policy, records)
-    _closing_table(records, graded, seconds)
+    _closing_table(found, graded, seconds)
     OUT.print(f"\n{out / 'dashboard.html'}, {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
-    old = [record["submission"] for record in records if record["bundle"] != bundle.digest]
+    old = [one.name for one in found if one.bundle != bundle.digest]
     if old:
         ERR.print(f"{len(old)} records, such as {old[0]}, are of an older version; grade without --only, --since and --failed",
                   markup=False)  # fmt: skip
-    bad = [f"{record['submission']}: the grader could not judge it: {record['problem']}"
-           for record in records if record["status"] == "grader_error"]  # fmt: skip
+    bad = [f"{one.name}: the grader could not judge it: {one.problem}" for one in found if one.status == "grader_error"]
     for line in bad:
         ERR.print(line, markup=False)
     return 1 if bad or old else 0
@@ -55,8 +56,8 @@ def _warn_of_unknown(policy: Policy, records: Iterable[reports.Record]) -> None:
         ERR.print(f"extension of {name!r}: nobody of that name has handed in", markup=False)
 
 
-def _closing_table(records: Sequence[reports.Record], graded: int, seconds: float) -> None:
-    found = reports.summary(records)
+def _closing_table(class_facts: Sequence[dashboard.Facts], graded: int, seconds: float) -> None:
+    found = dashboard.summary(class_facts)
     table = Table("question", "mean", "right", "most frequent otherwise", box=None, pad_edge=False)
     for name, question in found["questions"].items():
         verdicts = {verdict: count for verdict, count in question["verdicts"].items() if verdict != "passed"}
@@ -65,7 +66,7 @@ def _closing_table(records: Sequence[reports.Record], graded: int, seconds: floa
         table.add_row(name, f"{question['mean']:.0%}", str(right), f"{other} ({verdicts[other]})" if other else "")
     OUT.print(table)
     status = ", ".join(f"{count} {word}" for word, count in sorted(found["status"].items()))
-    OUT.print(f"\n{len(records)} submissions: {status}", markup=False)
+    OUT.print(f"\n{len(class_facts)} submissions: {status}", markup=False)
     if found["totals"]:
         low, q1, middle, q3, high = found["totals"]
         OUT.print(f"totals: median {middle:g}, half between {q1:g} and {q3:g}, from {low:g} to {high:g}", markup=False)
@@ -76,12 +77,20 @@ def _closing_table(records: Sequence[reports.Record], graded: int, seconds: floa
 # ---------------------------------------------------------------- its pages and tables
 
 
-def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle | Assignment, *, hidden_hints: bool) -> None:
-    """Write all pages and tables of a results folder. hidden_hints: students are told what hidden cases hint at."""
-    stems = file_stem([record["submission"] for record in records])
+def write_reports(
+    out: Path, records: Sequence[reports.Record], declared: Bundle | Assignment, *, hidden_hints: bool
+) -> list[dashboard.Facts]:
+    """Write all pages and tables of a results folder. Returns what is left of the records, which are read once.
+
+    hidden_hints: students are told what hidden cases hint at.
+    """
+    names = records.names if isinstance(records, InOrder) else [record["submission"] for record in records]
+    stems = file_stem(names)
     wanted, class_facts = set(), []
+    table = reports.GradesTable([question.name for question in declared.questions])
     for record in records:
         class_facts.append(dashboard.facts(record))
+        table.add(record)
         stem = stems[record["submission"]]
         page = reports.feedback_page(record, title=declared.title, parts=declared.parts, hidden_hints=hidden_hints)
         for path, text in (
@@ -96,8 +105,8 @@ def write_reports(out: Path, records: Sequence[reports.Record], declared: Bundle
                 path.unlink()  # of a submission whose name now needs another file name, or of a killed run
     whole = dashboard.page(class_facts, stems, title=declared.title, parts=declared.parts)
     write_file(out / "dashboard.html", whole.encode("utf-8", "replace"))
-    names = [question.name for question in declared.questions]
-    write_file(out / "grades.csv", reports.grades_csv(records, names).encode("utf-8", "replace"))
+    write_file(out / "grades.csv", table.text().encode("utf-8", "replace"))
+    return class_facts
 
 
 # ---------------------------------------------------------------- its records

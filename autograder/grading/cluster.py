@@ -15,11 +15,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..checks.bundle import write_file
 from . import journal as journals
 from .grade import Record
 from .journal import Journal, JournalError
@@ -45,9 +46,20 @@ def shard_of(name: str, count: int) -> int:
 
 
 def log(folder: Path, line: Mapping[str, Any]) -> None:
-    """Add a line to the audit log of a results folder: where and when each record came about."""
-    with (folder / AUDIT).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, sort_keys=True) + "\n")
+    """Add a line to the audit log of a results folder: where each record came about, and from what."""
+    with (folder / AUDIT).open("ab+") as file:
+        torn = file.tell() > 0 and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"  # by a run that was killed
+        file.write(b"\n" * torn + json.dumps(line, sort_keys=True).encode() + b"\n")
+
+
+def settle_log(folder: Path, names: Collection[str]) -> None:
+    """Leave one line a record in the audit log, the latest, in the order of names: also of a run that was stopped."""
+    path, lines = folder / AUDIT, dict[str, bytes]()
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        for line in file:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a torn one
+                lines[json.loads(line)["submission"]] = line
+    write_file(path, b"".join(lines[name] for name in sorted(names) if name in lines))
 
 
 # ---------------------------------------------------------------- one shard, on the machine that grades it

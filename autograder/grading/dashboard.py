@@ -46,7 +46,7 @@ class Score:
 @dataclass(frozen=True)
 class Facts:
     """What the page needs of a record. raw: points before rules such as a late penalty, which `total` is after; None where
-    there are no rules. written: points of answers that people graded."""
+    there are no rules. bundle: what it was judged by. written: points of answers that people graded."""
 
     name: str
     status: str
@@ -54,6 +54,7 @@ class Facts:
     total: float
     possible: float
     raw: float | None
+    bundle: str
     written: float | None
     scores: Mapping[str, Score]
     mistakes: Made
@@ -72,8 +73,27 @@ def facts(record: Record) -> Facts:
     raw = record["policy"]["raw"] if "policy" in record else None
     return Facts(
         str(record["submission"]), record["status"], record["problem"], record["total"], record["possible"],
-        raw, by_hand, scores, made_mistakes(record), unnamed(record),
+        raw, record["bundle"], by_hand, scores, made_mistakes(record), unnamed(record),
     )  # fmt: skip
+
+
+def summary(class_facts: Sequence[Facts]) -> dict[str, Any]:
+    """What a closing table says of a run: counts of status, quartiles of totals, and questions by mean share."""
+    graded = [one for one in class_facts if one.status == "graded"]
+    totals = sorted(one.total for one in graded)
+    scores: dict[str, list[Score]] = {}
+    for one in graded:
+        for name, score in one.scores.items():
+            scores.setdefault(name, []).append(score)
+    return {
+        "status": dict(Counter(one.status for one in class_facts)),
+        "totals": [totals[round(q * (len(totals) - 1))] for q in (0.0, 0.25, 0.5, 0.75, 1.0)] if totals else [],
+        "questions": {
+            name: {"mean": sum(score.earned / score.possible for score in found) / len(found),
+                   "verdicts": dict(Counter(score.verdict for score in found))}
+            for name, found in scores.items()
+        },
+    }  # fmt: skip
 
 
 def page(class_facts: Iterable[Facts], stems: Mapping[str, str], *, title: str, parts: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ changes: the submission's modules, the question as it was baked, the engine, Pyt
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -19,7 +20,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cache
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
@@ -35,7 +35,7 @@ from ..checks.judge import Property, QuestionRun
 from ..checks.question import parse_call
 from ..checks.runner import ProcessRunner, Runner, clean
 from ..isolation import lockdown
-from ..isolation.sandbox import ENVIRONMENT, SandboxError, SandboxRunner, die_with_parent
+from ..isolation.sandbox import ENVIRONMENT, SandboxError, SandboxRunner, die_with_parent, meeting_name
 from .intake import Entry, Submission, read_entry
 from .journal import Journal
 from .notebook_cells import NotebookError, definitions, read_cells, with_cells
@@ -58,6 +58,7 @@ class Setup:
     assignment: Path
     unsafe: bool = False
     level: str = ""  # of isolation, as it goes into records
+    meeting: str = ""  # where the judges of a run share what makes workers
 
 
 # ---------------------------------------------------------------- what a result depends on
@@ -247,11 +248,11 @@ class _Judge:
     stamp: Record
 
 
-def make_runner(bundle: Bundle, *, unsafe: bool = False) -> Runner:
-    """A runner that confines, or with `unsafe` one that does not. Raises GradingError where it cannot be had."""
+def make_runner(bundle: Bundle, *, unsafe: bool = False, meeting: str = "") -> Runner:
+    """A runner that confines, or with `unsafe` one that does not; runners with one name of a meeting share zygotes."""
     if unsafe:
         return ProcessRunner(bundle.package, bundle.torch_modules)
-    return SandboxRunner(bundle.package, bundle.torch_modules)
+    return SandboxRunner(bundle.package, bundle.torch_modules, meeting)
 
 
 def _begin(setup: Setup) -> None:
@@ -261,20 +262,22 @@ def _begin(setup: Setup) -> None:
     _Judge.bundle = read(setup.bundle)
     _Judge.properties = load_properties(setup.assignment)
     _Judge.stamp = stamp(_Judge.bundle, setup.assignment, setup.level)
-    _Judge.runner = make_runner(_Judge.bundle, unsafe=setup.unsafe)
+    _Judge.runner = make_runner(_Judge.bundle, unsafe=setup.unsafe, meeting=setup.meeting)
     if isinstance(_Judge.runner, SandboxRunner):  # at exit in good order, so that its zygotes are waited for
         Finalize(None, _Judge.runner.shut_down, exitpriority=10)
+    gc.freeze()  # what is here stays; looking through it for garbage is a tenth of a judge's time
 
 
 def _judge(entry: Entry, old: Record | None) -> tuple[Record, Record]:
-    """The record of an entry, and what its line in the audit log says of the making of it."""
-    begun, used = time.monotonic(), time.process_time()
+    """The record of an entry, and its line in the audit log."""
     record = {**_judge_entry(entry, old), **entry.facts()}
-    return record, {
-        "submission": entry.name, "content": record["content"], "bundle": _Judge.bundle.digest, "host": platform.node(),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(time.monotonic() - begun, 3),
-        "judge_cpu": round(time.process_time() - used, 3),
-    }  # fmt: skip
+    return record, audit_line(record)
+
+
+def audit_line(record: Record) -> Record:
+    """What was graded, with what and where, in one line: the record's stamp without its questions, and this machine."""
+    stamped = {key: record[key] for key in ("submission", "content", "bundle", "isolation")}
+    return {**stamped, **{key: value for key, value in record["audit"].items() if key != "questions"}, "host": platform.node()}
 
 
 def _judge_entry(entry: Entry, old: Record | None) -> Record:
@@ -343,8 +346,8 @@ def grade(
             yield from _in_parallel(alone, again, run, 1)
             if again:
                 record = grader_error(entry.name, "", bundle, "the judge's process died of it, twice")
-                stamped = _stamped(record, stamp(bundle, setup.assignment, setup.level), "")
-                yield {**stamped, **entry.facts()}, {"submission": entry.name, "host": platform.node()}
+                stamped = {**_stamped(record, stamp(bundle, setup.assignment, setup.level), ""), **entry.facts()}
+                yield stamped, audit_line(stamped)
 
 
 @dataclass(frozen=True)
@@ -382,6 +385,7 @@ def _in_parallel(queue: list[Entry], suspects: list[Entry], run: _Run, jobs: int
 def _judges(count: int, setup: Setup) -> Iterator[ProcessPoolExecutor]:
     """Processes that judge. When the run is stopped they are killed: one may be waiting for a program that hangs."""
     before = set[BaseProcess](multiprocessing.active_children())
+    setup = replace(setup, meeting=meeting_name())  # zygotes end with the judges, and others are started anew
     context = multiprocessing.get_context("spawn")  # never a fork of a process that knows
     with ProcessPoolExecutor(count, context, _begin, (setup,)) as pool:
         try:

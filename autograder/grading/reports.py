@@ -10,8 +10,7 @@ import csv
 import hashlib
 import io
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +22,52 @@ from ..checks.sketch import pictures
 Record = Mapping[str, Any]
 
 
-def grades_csv(records: Sequence[Record], questions: Sequence[str]) -> str:
+def grades_csv(records: Iterable[Record], questions: Sequence[str]) -> str:
     """``submission,status,total,possible`` and a column a question, one row a submission, in the order of names.
 
     Where rules such as a late penalty hold, ``raw,penalty,why`` say what became of the points. Answers that people graded
     have columns of their own at the end; the total is without them.
     """
-    numbers = {answer["number"]: answer["name"] for record in records for answer in record.get("written", ())}
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    ruled = bool(records) and "policy" in records[0]
-    rules = ["raw", "penalty", "why"] if ruled else []
-    by_hand = [name for _, name in sorted(numbers.items())]
-    writer.writerow(["submission", "status", "total", "possible", *rules, *questions, *by_hand])
-    writer.writerows([*_row(record, questions, ruled), *_by_hand(record, numbers)] for record in by_name(records))
-    return buffer.getvalue()
+    table = GradesTable(questions)
+    for record in records:
+        table.add(record)
+    return table.text()
 
 
-def _by_hand(record: Record, numbers: Iterable[str]) -> list[str]:
-    earned = {answer["number"]: f"{answer['earned']:g}" for answer in record.get("written", ())}
-    return [earned.get(number, "") for number in sorted(numbers)]
+class GradesTable:
+    """The table of `grades_csv`, a record at a time: a class need not fit into memory."""
+
+    def __init__(self, questions: Sequence[str]) -> None:
+        self._questions = questions
+        self._rows: list[tuple[str, list[str], Mapping[str, str]]] = []
+        self._ruled = False
+        self._by_hand: dict[str, str] = {}  # number -> name
+
+    def add(self, record: Record) -> None:
+        """Take a record's row."""
+        self._ruled = self._ruled or "policy" in record
+        written = record.get("written", ())
+        self._by_hand |= {answer["number"]: answer["name"] for answer in written}
+        answers = {answer["number"]: f"{answer['earned']:g}" for answer in written}
+        self._rows.append((str(record["submission"]), _row(record, self._questions), answers))
+
+    def text(self) -> str:
+        """The table."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\r\n")
+        rules = ["raw", "penalty", "why"] if self._ruled else []
+        numbers = sorted(self._by_hand)
+        names = [self._by_hand[number] for number in numbers]
+        writer.writerow(["submission", "status", "total", "possible", *rules, *self._questions, *names])
+        for _, row, answers in sorted(self._rows, key=lambda row: row[0]):
+            writer.writerow([*row, *(answers.get(number, "") for number in numbers)])
+        return buffer.getvalue()
 
 
-def by_name(records: Sequence[Record]) -> Iterator[Record]:
-    """Records in the order of names, one by one: a class need not fit into memory."""
-    names = [str(record["submission"]) for record in records]
-    yield from (records[index] for index in sorted(range(len(names)), key=names.__getitem__))
-
-
-def _row(record: Record, questions: Sequence[str], ruled: bool) -> list[str]:
+def _row(record: Record, questions: Sequence[str]) -> list[str]:
     earned = {question["name"]: question["earned"] for question in record["questions"]}
     row = [spreadsheet_safe(record["submission"]), record["status"], f"{record['total']:g}", f"{record['possible']:g}"]
-    if ruled:
-        policy = record["policy"]
+    if policy := record.get("policy"):
         row += [f"{policy['raw']:g}", f"{policy['penalty']:g}", spreadsheet_safe("; ".join(policy["why"]))]
     return [*row, *(f"{earned.get(name, 0.0):g}" for name in questions)]
 
@@ -67,8 +79,24 @@ def spreadsheet_safe(text: str) -> str:
 
 
 def record_json(record: Record) -> str:
-    """One record, for staff: hidden cases included."""
-    return json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    """One record, for staff, hidden cases included: a line for each of its facts, and for each case of a question."""
+    lines = [f"{_json(key)}: {_list(record[key], _question_json, '  ') if key == 'questions' else _json(record[key])}"
+             for key in sorted(record)]  # fmt: skip
+    return "{\n  " + ",\n  ".join(lines) + "\n}\n"
+
+
+def _question_json(question: Record) -> str:
+    rest = [f"{_json(key)}: {_json(question[key])}" for key in sorted(question) if key != "cases"]
+    return "{" + ", ".join([*rest, f'"cases": {_list(question["cases"], _json, "    ")}']) + "}"
+
+
+def _list(items: Sequence[Any], text: Callable[[Any], str], margin: str) -> str:
+    lines = [f"\n{margin}  {text(item)}" for item in items]
+    return f"[{','.join(lines)}\n{margin}]" if lines else "[]"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)  # indented by this module: json's own indent is slow
 
 
 def feedback_page(record: Record, *, title: str, parts: Mapping[str, str], hidden_hints: bool = False) -> str:
@@ -119,26 +147,6 @@ ENVIRONMENT.filters["pictures"] = pictures
 ENVIRONMENT.globals["share"] = _share
 ENVIRONMENT.globals["telling_cases"] = telling_cases
 ENVIRONMENT.globals["hints_of_hidden"] = _hints_of_hidden
-
-
-def summary(records: Sequence[Record]) -> dict[str, Any]:
-    """What a closing table says of a run: counts of status, quartiles of totals, and questions by mean share."""
-    totals = sorted(record["total"] for record in records if record["status"] == "graded")
-    questions: dict[str, list[float]] = {}
-    verdicts: dict[str, Counter[str]] = {}
-    for record in records:
-        if record["status"] != "graded":
-            continue
-        for question in record["questions"]:
-            questions.setdefault(question["name"], []).append(question["earned"] / question["possible"])
-            verdicts.setdefault(question["name"], Counter())[question["verdict"]] += 1
-    return {
-        "status": dict(Counter(record["status"] for record in records)),
-        "totals": [totals[round(q * (len(totals) - 1))] for q in (0.0, 0.25, 0.5, 0.75, 1.0)] if totals else [],
-        "questions": {
-            name: {"mean": sum(shares) / len(shares), "verdicts": dict(verdicts[name])} for name, shares in questions.items()
-        },
-    }
 
 
 # ---------------------------------------------------------------- what a class gets wrong

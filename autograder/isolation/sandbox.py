@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import secrets
 import select
 import signal
 import socket
@@ -26,6 +27,7 @@ from ..checks.worker import Server, preload
 from . import lockdown
 
 LIMITS = lockdown.Limits(memory=1 << 30, cpu_seconds=180)
+MANY = 32  # requests, half of them for workers, after which a zygote with torch takes the time to make forks cheaper
 LEVEL_SIZE = 16  # bytes in which a worker says, before any student code, how it is locked
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "USER": "nobody", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
@@ -46,28 +48,73 @@ class SandboxError(Exception):
 
 
 def zygote_main(torch: bool) -> None:
-    """Serve the judge on descriptor 3: fork a worker for three descriptors, tell how a worker ended."""
-    judge = socket.socket(fileno=3)
-    _small_pages()
+    """Serve judges on the listening socket that is descriptor 3: fork workers, tell how one ended.
+
+    It ends with its last judge; the workers of a judge end with that judge.
+    """
+    if not torch:
+        _small_pages()
     preload(torch)
     lockdown.prepare()
     gc.collect()
     gc.freeze()  # a worker need not look through all that was loaded here, nor copy its pages, to collect its own garbage
-    judge.send(b"ready")
+    listener = socket.socket(fileno=3)
+    waiting = select.poll()
+    waiting.register(listener, select.POLLIN)
+    judges: dict[int, tuple[socket.socket, set[int]]] = {}  # each with the workers that it has
+    asked = 0
     while True:
+        for fd, _ in waiting.poll():
+            if fd == listener.fileno():
+                judge = _greet(listener)
+                if judge is not None:
+                    judges[judge.fileno()] = judge, set()
+                    waiting.register(judge, select.POLLIN)
+            elif not _serve(*judges[fd], [listener, *(judge for judge, _ in judges.values())]):
+                waiting.unregister(fd)
+                judge, workers = judges.pop(fd)
+                judge.close()
+                for pid in workers:
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+            asked += 1
+            if torch and asked == MANY:
+                _large_pages()
+        if not judges and not waiting.poll(0):
+            os._exit(0)
+
+
+def _greet(listener: socket.socket) -> socket.socket | None:
+    """A judge that calls, if it is of the same user: the address is open to all."""
+    judge, _ = listener.accept()
+    _, user, _ = struct.unpack("3i", judge.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    with contextlib.suppress(OSError):
+        if user == os.getuid():
+            judge.send(b"ready")
+            return judge
+    judge.close()
+    return None
+
+
+def _serve(judge: socket.socket, workers: set[int], sockets: Sequence[socket.socket]) -> bool:
+    """Do what a judge asks. False when it is gone. sockets: all of them, which a worker must not have."""
+    try:
         message, descriptors, _, _ = socket.recv_fds(judge, 16, 3)
-        if not message:
-            os._exit(0)  # the judge is gone; workers die with their parent
         if message == b"fork":
             pid = os.fork()
             if pid == 0:
-                _worker_main(judge, descriptors)
+                _worker_main(sockets, descriptors)
+            workers.add(pid)
             for descriptor in descriptors:
                 os.close(descriptor)
             judge.send(struct.pack("<i", pid))
-        else:
+        elif message:
             (pid,) = struct.unpack("<i", message)
+            workers.remove(pid)
             judge.send(struct.pack("<i", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+    except OSError:
+        return False
+    return bool(message)
 
 
 def _small_pages() -> None:
@@ -76,11 +123,28 @@ def _small_pages() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(disable_huge_pages, 1, 0, 0, 0)
 
 
-def _worker_main(judge: socket.socket, descriptors: Sequence[int]) -> None:
+def _large_pages() -> None:
+    """Huge pages for what is loaded here, since a fork copies a line for each page: a third off what a worker with torch costs.
+
+    Kernels before 6.1 do not know of it, and nothing is lost.
+    """
+    collapse, size = 25, 2 << 20
+    madvise = ctypes.CDLL(None, use_errno=True).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for line in Path("/proc/self/maps").read_text("ascii", "replace").splitlines():
+        place, rights, *_, name = [*line.split(), ""][:6]
+        if rights.startswith("rw") and name in ("", "[heap]"):
+            begins, ends = (int(number, 16) // size * size for number in place.split("-"))
+            for address in range(begins + size, ends, size):
+                madvise(address, size, collapse)
+
+
+def _worker_main(sockets: Sequence[socket.socket], descriptors: Sequence[int]) -> None:
     """In the fork: keep descriptors 0 to 4, lock down, say so, and serve. Never returns."""
     code = 70
     try:
-        judge.detach()
+        for one in sockets:
+            one.detach()  # their numbers will be those of pipes
         os.setsid()
         quiet = os.open(os.devnull, os.O_RDONLY)
         requests, replies, output = descriptors
@@ -114,33 +178,34 @@ def die_with_parent(parent: int) -> None:
 
 
 class Zygote:
-    """A process that has loaded what workers need and forks them."""
+    """A process that has loaded what workers need and forks them, for all judges that know its address.
 
-    def __init__(self, torch: bool) -> None:
-        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        root, package = Path(__file__).resolve().parents[2], __package__
-        program = (
-            f"import sys; sys.path[0] = {str(root)!r}; "
-            f"from {package}.sandbox import zygote_main; del sys.path[0]; zygote_main({torch})"
-        )
-        with theirs:
-            # Descriptor 3 in the child, whatever number it has here: a shell-free way without a forking hook.
-            self._child = subprocess.Popen(
-                [sys.executable, "-s", "-c", f"import os; os.dup2({theirs.fileno()}, 3); {program}"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()], env=ENVIRONMENT, cwd="/", start_new_session=True,
-            )  # fmt: skip
-        self._socket = mine
-        mine.settimeout(60)
-        try:
-            ready = mine.recv(16)
-        except TimeoutError:
-            ready = b""
-        if ready != b"ready":
+    The judge that comes first starts it.
+    """
+
+    def __init__(self, torch: bool, meeting: str) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        address = f"\0{meeting}-{'torch' if torch else 'numpy'}"  # of no file: it is gone when nobody listens
+        for _ in range(100):
+            judge = _greeting(address)
+            if judge is not None:
+                self._socket = judge
+                return
+            if self._child is not None:
+                break
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                try:
+                    listener.bind(address)
+                except OSError:  # another judge is just starting it
+                    time.sleep(0.02)
+                    continue
+                listener.listen()
+                self._child = _start(torch, listener)
+        text = ""
+        if self._child is not None:
             self._child.kill()
-            text = self._child.communicate()[1].decode("utf-8", "replace").strip().splitlines()
-            self.close()
-            raise SandboxError(f"the process that makes workers did not start: {text[-1] if text else 'no message'}")
+            text = self._child.communicate()[1].decode("utf-8", "replace").strip()
+        raise SandboxError(f"the process that makes workers did not start: {text.splitlines()[-1] if text else 'no message'}")
 
     def fork(self) -> ConfinedProcess:
         """A new worker, locked down and waiting. Raises SandboxError if it cannot be locked."""
@@ -177,15 +242,42 @@ class Zygote:
         return int(code)
 
     def close(self) -> None:
-        """End the zygote, and with it whatever workers there are."""
+        """Leave the zygote, which ends with its last judge, and with this one whatever workers it has here."""
         self._socket.close()
-        try:
-            self._child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
-        if self._child.stderr is not None:
-            self._child.stderr.close()
+        if self._child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # others may need it for longer
+                self._child.wait(timeout=5)
+            if self._child.stderr is not None:
+                self._child.stderr.close()
+
+
+def _greeting(address: str) -> socket.socket | None:
+    """A connection to the zygote of that address, when it is ready; None if there is none."""
+    judge = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    judge.settimeout(60)
+    try:
+        judge.connect(address)
+        if judge.recv(16) == b"ready":
+            return judge
+    except OSError:
+        pass
+    judge.close()
+    return None
+
+
+def _start(torch: bool, listener: socket.socket) -> subprocess.Popen[bytes]:
+    """A zygote that serves whoever calls the listening socket."""
+    root, package = Path(__file__).resolve().parents[2], __package__
+    program = (
+        f"import sys; sys.path[0] = {str(root)!r}; "
+        f"from {package}.sandbox import zygote_main; del sys.path[0]; zygote_main({torch})"
+    )
+    # Descriptor 3 in the child, whatever number it has here: a shell-free way without a forking hook.
+    return subprocess.Popen(
+        [sys.executable, "-s", "-c", f"import os; os.dup2({listener.fileno()}, 3); {program}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        pass_fds=[listener.fileno()], env=ENVIRONMENT, cwd="/", start_new_session=True,
+    )  # fmt: skip
 
 
 class ConfinedProcess:
@@ -347,24 +439,33 @@ def _milliseconds(deadline: float) -> int:
 
 
 class SandboxRunner(Runner):
-    """Runs submissions in confined workers. The torch zygote starts when a torch question is first asked."""
+    """Runs submissions in confined workers. The torch zygote starts when a torch question is first asked.
 
-    def __init__(self, package: str, torch_modules: Sequence[str]) -> None:
+    meeting: a name that no one else has, by which runners share their zygotes; without one it has its own.
+    """
+
+    def __init__(self, package: str, torch_modules: Sequence[str], meeting: str = "") -> None:
         super().__init__(package, torch_modules)
+        self._meeting = meeting or meeting_name()
         self._zygotes: dict[bool, Zygote] = {}
         self.level = ""
 
     def start(self, torch: bool) -> Process:
         """Fork a worker. Raises SandboxError."""
         if torch not in self._zygotes:
-            self._zygotes[torch] = Zygote(torch)
+            self._zygotes[torch] = Zygote(torch, self._meeting)
         process = self._zygotes[torch].fork()
         self.level = process.level.value
         return process
 
     def shut_down(self) -> None:
-        """End the workers and the zygotes."""
+        """End the workers, and the zygotes unless others use them."""
         self.close()
         for zygote in self._zygotes.values():
             zygote.close()
         self._zygotes.clear()
+
+
+def meeting_name() -> str:
+    """A name under which runners of one run may share zygotes."""
+    return f"autograder-{secrets.token_hex(16)}"

@@ -37,7 +37,7 @@ class Unlocked(sandbox.SandboxRunner):
 
             sandbox.subprocess.Popen = popen
             try:
-                self._zygotes[torch] = sandbox.Zygote(torch)
+                self._zygotes[torch] = sandbox.Zygote(torch, self._meeting)
             finally:
                 sandbox.subprocess.Popen = real
         return super().start(torch)

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/throughput.py [--submissions 200] [--parts ABCDEF] [--otter .venv/bin/otter]
 
-The memory budget of part G has the students' own code work for half a second, whoever grades it: without `--parts`
-parts A to F are measured first, then all.
+Otter is asked the numpy questions whose cases are arrays in and arrays out. What is graded here is first exactly those
+cases, then all cases of parts A to F, then everything: the memory budget of part G has the students' own code work for
+half a second, whoever grades it.
 Without an otter its part is left out and said to be.
 """
 
@@ -161,43 +162,61 @@ def main() -> None:
     options = parser.parse_args()
     bundle, _ = ready_bundle(find_assignment(None), None)
     every = "".join(dict.fromkeys(question.part for question in bundle.questions))
+    parts = options.parts or "ABCDEF"
     with tempfile.TemporaryDirectory() as name:
-        made = make_class(Path(name), options.submissions)
-        for parts in [options.parts] if options.parts else ["ABCDEF", every]:
-            some = replace(bundle, questions=tuple(q for q in bundle.questions if q.part in parts))
-            print(f"parts {', '.join(parts)}")
-            measure(Path(name), made, some, options.otter, parts)
+        folder = Path(name)
+        made = make_class(folder, options.submissions)
+        some = replace(bundle, questions=tuple(q for q in bundle.questions if q.part in parts))
+        otters = otter_cost(folder / "otter", made, some, options.otter)
+        print("the same cases here")
+        measure(folder, made, same_cases(some), "same", otters)
+        for letters in [parts] if options.parts else [parts, every]:
+            print(f"all cases of parts {', '.join(letters)}")
+            some = replace(bundle, questions=tuple(q for q in bundle.questions if q.part in letters))
+            measure(folder, made, some, letters, otters)
 
 
-def measure(folder: Path, made: list[Path], bundle: Bundle, otter: Path, parts: str) -> None:
-    """Grade the class with the questions of a bundle, and ten of it by otter, and print the ratios."""
-    path = folder / f"{parts}.npz"
+def same_cases(bundle: Bundle) -> Bundle:
+    """The questions and cases that otter is asked."""
+    questions = (replace(q, cases=tuple(case for case in q.cases if comparable(q, case))) for q in bundle.questions)
+    return replace(bundle, questions=tuple(question for question in questions if question.cases))
+
+
+def measure(folder: Path, made: list[Path], bundle: Bundle, name: str, otters: tuple[float, float] | None) -> None:
+    """Grade the class with the questions of a bundle, and print how that compares."""
+    path = folder / f"{name}.npz"
     bundles.write_file(path, bundles.to_bytes(bundle))
     command = [sys.executable, "-c", "import sys; from autograder.cli import main; sys.exit(main())", "grade"]
-    command += [str(folder / "class"), "--out", str(folder / f"out-{parts}"), "--bundle", str(path)]
+    command += [str(folder / "class"), "--out", str(folder / f"out-{name}"), "--bundle", str(path)]
     wall, cpu, peak = measured(command, ROOT)
     count = sum(len(question.cases) for question in bundle.questions)
     print(f"autograder: {len(made)} submissions of {len(bundle.questions)} questions, {count} cases each")
     print(f"  {wall:.1f} s, {len(made) / wall:.1f} a second, {cpu / len(made):.3f} CPU seconds a submission, "
           f"largest process {peak:.0f} MB")  # fmt: skip
+    if otters is not None:
+        wall_otter, cpu_otter = otters
+        print(f"  ratio: {cpu_otter / (cpu / len(made)):.0f} times otter's throughput by CPU seconds a submission,")
+        print(f"         {wall_otter / (wall / len(made)):.0f} times by the clock, otter one after the other, "
+              f"{os.cpu_count()} cores here", flush=True)  # fmt: skip
+
+
+def otter_cost(folder: Path, made: list[Path], bundle: Bundle, otter: Path) -> tuple[float, float] | None:
+    """Seconds by the clock and CPU seconds that `otter run` takes for one of the first ten submissions."""
     if not otter.exists():
         print(f"otter: not measured, {otter} is not there; see the top of this file")
-        return
-    here = folder / f"otter-{parts}"
-    zip_path, cases = otter_assignment(here, bundle, str(otter))
-    (here / "run").mkdir()
-    total, most, wall_otter = 0.0, 0.0, 0.0
+        return None
+    zip_path, cases = otter_assignment(folder, bundle, str(otter))
+    (folder / "run").mkdir()
+    total, most, wall = 0.0, 0.0, 0.0
     for submission in made[:10]:
-        zipped = otter_submission(submission, here / "zips")
-        ran = measured([str(otter), "run", "-a", str(zip_path), "-o", str(here / "run"), str(zipped)], here)
-        wall_otter, total, most = wall_otter + ran[0] / 10, total + ran[1], max(most, ran[2])
+        zipped = otter_submission(submission, folder / "zips")
+        ran = measured([str(otter), "run", "-a", str(zip_path), "-o", str(folder / "run"), str(zipped)], folder)
+        wall, total, most = wall + ran[0] / 10, total + ran[1] / 10, max(most, ran[2])
         if submission is made[0]:  # the solution: what otter is asked must be what can be earned
-            refuse_wrong_scores(here / "run" / "results.json")
+            refuse_wrong_scores(folder / "run" / "results.json")
     print(f"otter run: 10 submissions, {cases} cases each (numpy questions only, in-process)")
-    print(f"  {wall_otter:.1f} s and {total / 10:.2f} CPU seconds a submission, largest process {most:.0f} MB")
-    print(f"ratio: {total / 10 / (cpu / len(made)):.0f} times otter's throughput by CPU seconds a submission")
-    print(f"       {wall_otter / (wall / len(made)):.0f} times by the clock, otter one after the other, "
-          f"{os.cpu_count()} cores here")  # fmt: skip
+    print(f"  {wall:.1f} s and {total:.2f} CPU seconds a submission, largest process {most:.0f} MB", flush=True)
+    return wall, total
 
 
 if __name__ == "__main__":
