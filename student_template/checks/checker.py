@@ -16,7 +16,7 @@ from typing import Any
 
 from .bundle import Bundle, BundleError, from_bytes
 from .feedback import question_lines
-from .judge import Outcome, Property, QuestionRun
+from .judge import Property, QuestionRun
 from .runner import ProcessRunner
 
 # ---------------------------------------------------------------- checking
@@ -38,21 +38,17 @@ class Checker:
 
     def check(self, name: str) -> dict[str, Any]:
         """The report on one question."""
-        return self.run(name)[0]
-
-    def run(self, name: str) -> tuple[dict[str, Any], list[Outcome]]:
-        """The report on one question, and the outcome of every case, of which a picture can be drawn."""
         question = next(question for question in self.bundle.questions if question.name == name)
         if question.torch and importlib.util.find_spec("torch") is None:
             function = question.calls[0].partition("=")[2].partition("(")[0].strip()
             stub = self.runner.is_stub(question.module, function)
             verdict = "not_implemented" if stub else "unchecked"
             return {"name": name, "number": question.number, "verdict": verdict, "earned": 0.0, "outputs": [],
-                    "possible": question.points, "optional": question.optional, "cases": []}, []  # fmt: skip
+                    "possible": question.points, "optional": question.optional, "cases": []}  # fmt: skip
         run = QuestionRun(question, self.runner, self.properties)
         for case in question.cases:
             run.run(case)
-        return run.report(), run.outcomes
+        return run.report()
 
 
 def public_checker() -> Checker:

@@ -80,8 +80,8 @@ def _judge(checker: Checker, names: Sequence[str]) -> list[Checked]:
         found = []
         for question in checker.bundle.questions:
             if question.name in names:
-                report, outcomes = checker.run(question.name)
-                found.append(Checked(question, report, outcomes, _redefined(question, checker.bundle.package)))
+                report = checker.check(question.name)
+                found.append(Checked(question, report, _redefined(question, checker.bundle.package)))
         return found
     finally:
         checker.runner.close()  # no process is left behind a cell

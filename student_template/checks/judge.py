@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .bundle import BakedCase, BakedQuestion
-from .compare import Comparison, Setting, as_array, compare, leaves, matches
+from .compare import Comparison, Setting, as_array, compare, leaves, matches, same
 from .question import Call, Spec, counts_for, parse_call, parse_spec
 from .runner import Answer, Runner, clean
 from .wire import Opaque
@@ -128,8 +128,10 @@ class QuestionRun:
                 comparisons, owners = _judge_values(question, case, {**answer.values, **lost}, self._properties)
         except Exception as error:  # the judge's own failure must reach the staff, and never a student's points
             return Outcome(case, "grader_error", f"{type(error).__name__}: {error}", answer=answer)
-        verdict = "passed" if all(comparison.right for comparison in comparisons.values()) else "wrong"
-        outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=_light(answer, case))
+        right = all(comparison.right for comparison in comparisons.values())
+        kept = replace(answer, values={}) if right else _light(answer, case)
+        verdict = "passed" if right else "wrong"
+        outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=kept)
         return self._within_budget(outcome) if case.budget else outcome
 
     def _ask_apart(self, case: BakedCase, together: Answer) -> tuple[Answer, dict[str, NoValue]]:
@@ -205,7 +207,7 @@ def _why(function: str, answer: Answer) -> str:
 
 
 def _light(answer: Answer, case: BakedCase) -> Answer:
-    """An answer to keep until the report: copies of its arrays, or where they are far too large their dtype and shape.
+    """A wrong answer to keep until the report: copies of its arrays, or where they are far too large their dtype and shape.
 
     A reply carries up to 64 MB, of which an array is a view, and a submission has more than a hundred cases: a judge
     that kept them all would be ended by the system, and other submissions with it.
@@ -234,8 +236,10 @@ def _megabytes(count: int) -> str:
     return f"{count / 2**20:.1f} MB"
 
 
-def owner(name: str, outputs: Iterable[str]) -> str:
+def owner(name: str, outputs: Collection[str]) -> str:
     """The output that a value of a case counts for: ``h_later`` counts for ``h``, ``h_last`` for ``h_last``."""
+    if name in outputs:
+        return name
     fitting = [output for output in outputs if counts_for(name, output)]
     if not fitting:
         raise ValueError(f"value {name} belongs to no output of the question")
@@ -272,6 +276,8 @@ def _told_apart(
     case: BakedCase, values: Mapping[str, Any], comparisons: Mapping[str, Comparison], owners: Mapping[str, str]
 ) -> dict[str, Comparison]:
     """The comparisons, where a wrong array that is right for another output says so first."""
+    if all(comparison.right for comparison in comparisons.values()):
+        return dict(comparisons)
     expected = {leaf: value for leaf in comparisons if isinstance(value := _leaf_of(case.expected, leaf, {}), np.ndarray)}
     told = dict(comparisons)
     for leaf, comparison in comparisons.items():
@@ -290,6 +296,9 @@ def _told_apart(
 def _compare_value(
     question: BakedQuestion, case: BakedCase, name: str, output: str, expected: Any, got: Any
 ) -> Iterable[tuple[str, Comparison]]:
+    if isinstance(expected, np.ndarray) and (right := same(expected, got, case.tolerances[name][0])) is not None:
+        yield name, right
+        return
     spec = parse_spec(question.outputs[output])
     parts = dict(leaves(name, expected))
     values = dict(leaves(name, got, expected))
@@ -410,8 +419,8 @@ def _leaf_of(values: Mapping[str, Any], leaf: str, like: Mapping[str, Any]) -> A
 
 def _named_here(outcome: Outcome, leaf: str, named: str) -> str:
     """Those of the names that hold for a wrong leaf in this case too."""
-    if outcome.comparisons[leaf].right or not named or outcome.case.verdict:
-        return "" if outcome.comparisons[leaf].right else named
+    if not named or outcome.case.verdict:
+        return named
     return "|".join(sorted(_explaining(outcome, leaf, set(named.split("|")))))
 
 
@@ -475,10 +484,13 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
     case = outcome.case
     values = []
     for leaf, comparison in outcome.comparisons.items():
-        mistake, hint = _hint(question, _named_here(outcome, leaf, named.get(leaf, "")))
         entry = {"name": leaf, "right": comparison.right, "findings": list(comparison.findings)}
+        if comparison.right:
+            values.append(entry | {"mistake": "", "hint": "", "fingerprint": ""})
+            continue
+        mistake, hint = _hint(question, _named_here(outcome, leaf, named.get(leaf, "")))
         got = _leaf_of(outcome.answer.values, leaf, case.expected)
-        mark = fingerprint(" ".join(comparison.findings) if got is _ABSENT else got) if not comparison.right else ""
+        mark = fingerprint(" ".join(comparison.findings) if got is _ABSENT else got)
         entry |= {"mistake": mistake, "hint": hint, "fingerprint": mark}
         if comparison.profile and not case.hidden:  # pictures are for students
             entry["profile"] = dict(comparison.profile)

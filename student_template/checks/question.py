@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 Compute = Callable[..., Any] | Mapping[str, Callable[..., Any]]
@@ -157,6 +158,7 @@ class Spec:
 _AXIS = re.compile(r"(\d*)([A-Z]?)")
 
 
+@cache
 def parse_spec(text: str) -> Spec:
     """Read axes written as text. Raises DeclarationError."""
     if ";" in text:
@@ -213,6 +215,7 @@ class Call:
     text: str
 
 
+@cache
 def parse_call(text: str) -> Call:
     """Read ``names = function(names)`` or ``names = name.method(names)``. Raises DeclarationError."""
     try:

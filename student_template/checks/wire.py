@@ -20,6 +20,7 @@ MAGIC = b"mint"
 HEADER = struct.Struct("<4sIII")
 # float16 to complex128, both signs of integers, bool: fourteen types, and no object among them.
 DTYPES = ("<f2", "<f4", "<f8", "|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<c8", "<c16")
+_DTYPE = {name: np.dtype(name) for name in DTYPES}
 DESCRIBED = 200  # characters that a reader keeps of a description
 
 
@@ -99,8 +100,17 @@ class Writer:
 
 def pack(sequence: int, message: Mapping[str, Any], writer: Writer) -> bytes:
     """A whole message as bytes. `message` is JSON-able and holds skeletons that `writer` made."""
+    return numbered(sequence, *written(message, writer))
+
+
+def written(message: Mapping[str, Any], writer: Writer) -> tuple[bytes, bytes]:
+    """A message's JSON and body, which do not depend on its place in the sequence."""
     text = json.dumps({**message, "arrays": writer.table}, separators=(",", ":")).encode("utf-8", "replace")
-    body = b"".join(writer.chunks)
+    return text, b"".join(writer.chunks)
+
+
+def numbered(sequence: int, text: bytes, body: bytes) -> bytes:
+    """The JSON and body of a message behind its header."""
     return HEADER.pack(MAGIC, sequence, len(text), len(body)) + text + body
 
 
@@ -160,7 +170,7 @@ def _check_entry(entry: Any, left: int) -> tuple[np.dtype[Any], tuple[int, ...],
     """One line of the table of arrays: known dtype, sane shape, and no more bytes than are left."""
     if not (isinstance(entry, list) and len(entry) == 3 and entry[0] in DTYPES and isinstance(entry[2], str)):
         raise WireError("an array of unknown type")
-    dtype, shape = np.dtype(entry[0]), entry[1]
+    dtype, shape = _DTYPE[entry[0]], entry[1]
     if not isinstance(shape, list) or len(shape) > 16:
         raise WireError("an array of impossible shape")
     if not all(type(length) is int and 0 <= length <= 1 << 40 for length in shape):
