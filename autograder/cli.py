@@ -14,9 +14,9 @@ from .commands import doctor, export, grade, prove, release, runs, similar, writ
 from .commands.console import ERR, UsageError
 from .grading.cluster import ClusterError
 from .grading.grade import GradingError
-from .grading.intake import IntakeError
 from .grading.journal import JournalError
 from .grading.written import WrittenError
+from .lms.export import IntakeError
 from .lms.table import TableError
 
 

@@ -2,7 +2,7 @@
 
 A results.json that says that nothing was graded is there first; the judged one takes its place by a rename. Results are
 pure functions of a record, the settings and submission_metadata.json; lateness and rate limits are counted from the
-time of submission, never from now. Imports the standard library, feedback and single.
+time of submission, never from now. Imports feedback, names, policy and single.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Any
 
 from .checks.bundle import write_file
 from .checks.feedback import WORDS, telling_cases
-from .grading.policy import Policy, apply, read_policy
+from .grading.names import plain_text
+from .grading.policy import Policy, answers, apply, read_policy, score
 from .grading.single import engine_in, judged
 
+MAX_OUTPUT = 10_000  # characters of a text that is shown as it is
 VISIBILITY = ("visible", "after_due_date", "after_published", "hidden")
 Record = Mapping[str, Any]
 
@@ -167,15 +169,14 @@ def pessimistic() -> dict[str, Any]:
 
 def refused(submitted: Submitted, settings: Settings, then: datetime) -> dict[str, Any]:
     """The result of a submission above the rate limit: the points of the one before it stand."""
-    scores = [score for _, score in submitted.before if score is not None]
-    score = scores[-1] if scores else 0.0
+    before = [points for _, points in submitted.before if points is not None]
     text = (f"Not graded: {settings.submissions} submissions in {settings.hours:g} hours are graded, and those are used up. "
             f"The points of your last graded one stand. The next one is graded from {then:%Y-%m-%d %H:%M %Z} on.")  # fmt: skip
-    return _one_message(score, "Graded", text)
+    return _one_message(before[-1] if before else 0.0, "Graded", text)
 
 
-def _one_message(score: float, name: str, text: str) -> dict[str, Any]:
-    return {"score": score, "output": text, "output_format": "text", "stdout_visibility": "hidden",
+def _one_message(points: float, name: str, text: str) -> dict[str, Any]:
+    return {"score": points, "output": text, "output_format": "text", "stdout_visibility": "hidden",
             "tests": [{"name": name, "status": "failed", "output": text, "visibility": "visible"}]}  # fmt: skip
 
 
@@ -186,16 +187,12 @@ def results(record: Record, settings: Settings) -> dict[str, Any]:
     applied = record.get("policy", {})
     penalty = [f"{applied['raw']:g} points before these rules: {'; '.join(applied['why'])}."] if applied.get("why") else []
     lines = [line for line in (record["problem"], *record["notes"], *penalty) if line]
-    tests: list[dict[str, Any]] = []
-    for question in record["questions"]:
-        tests += _question_tests(question, settings)
-    for number, answer in sorted(record.get("answers", {}).items()):
-        tests.append({"name": f"{number}: your written answer, which people will grade", "number": number,
-                      "output": answer or "(empty)", "output_format": "text", "visibility": "visible"})  # fmt: skip
+    tests = [test for question in record["questions"] for test in _question_tests(question, settings)]
     found: dict[str, Any] = {
-        "score": record["total"], "output": "\n".join(lines), "output_format": "text", "test_output_format": "md",
-        "test_name_format": "text", "stdout_visibility": "hidden", "tests": tests,
-        "extra_data": {key: record.get(key, "") for key in ("status", "isolation", "bundle", "content")},
+        "score": score(record), "output": plain_text("\n".join(lines), MAX_OUTPUT), "output_format": "text",
+        "test_output_format": "md", "test_name_format": "text", "stdout_visibility": "hidden",
+        "tests": [*tests, *_written_tests(record, settings)],
+        "extra_data": {key: record.get(key, "") for key in ("submission", "status", "isolation", "bundle", "content")},
     }  # fmt: skip
     board = _leaderboard(record, settings)
     return {**found, "leaderboard": board} if board else found
@@ -227,6 +224,21 @@ def _question_tests(question: Record, settings: Settings) -> list[dict[str, Any]
          "status": "passed" if public_right else "failed", "visibility": "visible"},
         {**title, **points, **state, "name": f"{question['number']} {question['name']}: all cases",
          "output": hidden_text(question).strip() or "All cases are right.", "visibility": settings.hidden_cases},
+    ]  # fmt: skip
+
+
+def _written_tests(record: Record, settings: Settings) -> list[dict[str, Any]]:
+    """Written answers: with their points where people have graded them, else as they were handed in."""
+    graded = {answer["number"]: answer for answer in answers(record)}
+    tests = [
+        {"name": f"{number} {answer['name']}", "number": number, "score": answer["earned"], "max_score": answer["possible"],
+         "output": plain_text(answer["comment"], MAX_OUTPUT), "output_format": "text", "visibility": settings.hidden_cases}
+        for number, answer in sorted(graded.items())
+    ]  # fmt: skip
+    return tests + [
+        {"name": f"{number}: your written answer, which people will grade", "number": number,
+         "output": answer, "output_format": "text", "visibility": "visible"}
+        for number, answer in sorted(record.get("answers", {}).items()) if number not in graded
     ]  # fmt: skip
 
 

@@ -20,7 +20,8 @@ from .checks.runner import Runner
 from .commands.assignment import find_assignment, ready_bundle
 from .commands.console import UsageError
 from .grading import grade as grading
-from .grading.intake import read_submission, visible
+from .grading.intake import read_submission
+from .grading.names import visible
 from .grading.notebook_cells import with_cells
 from .isolation.sandbox import SandboxRunner
 

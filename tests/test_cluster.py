@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,6 +23,8 @@ from autograder.grading.journal import Journal
 from . import small
 from .conftest import ROOT, Run
 from .test_grade import COMMAND, alive, children, files_of, wait_for
+
+LONG = 180.0  # seconds that nothing takes but on a machine that is busy with much else: a guard against waiting for ever
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +60,20 @@ def two_workers(tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
     """A scheduler and two worker processes with their nannies, as on other machines: the address, the workers' ids."""
     program = tmp_path / "two_workers.py"
     program.write_text(CLUSTER)
-    process = subprocess.Popen([sys.executable, str(program)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    address, pids = json.loads(process.stdout.readline())
-    yield address, pids
-    process.stdin.close()
-    process.stdout.close()
-    process.wait(30)
+    with (tmp_path / "two_workers.log").open("w+") as log:
+        process = subprocess.Popen([sys.executable, str(program)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=log, text=True)  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said, Path(log.name).read_text()
+        yield json.loads(said)
+        process.stdin.close()
+        process.stdout.close()
+        try:
+            process.wait(LONG)
+        finally:
+            process.kill()
 
 
 def descendants(pid: int) -> list[int]:
@@ -81,6 +89,27 @@ def children_of_any_thread(pid: int) -> list[int]:
         return children(pid)
 
 
+def commands_at_work(worker: int) -> list[int]:
+    """The shards' commands of a worker below which a submission's code is run: by a judge, its zygote and a fork of that."""
+    return [
+        command for command in children_of_any_thread(worker)
+        if any(children(zygote) for judge in children_of_any_thread(command) for zygote in children_of_any_thread(judge))
+    ]  # fmt: skip
+
+
+def stopped_at_work(workers: list[int]) -> list[int]:
+    """A worker in the middle of grading, whose command is held there; none if each is between two."""
+    for worker in workers:
+        for command in commands_at_work(worker):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(command, signal.SIGSTOP)
+            if command in commands_at_work(worker):
+                return [worker]
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(command, signal.SIGCONT)
+    return []
+
+
 def test_a_worker_killed_while_it_grades_costs_nothing(
     two_workers: tuple[str, list[int]], graded: Path, submissions: Path, file: Path, tmp_path: Path
 ) -> None:
@@ -90,13 +119,17 @@ def test_a_worker_killed_while_it_grades_costs_nothing(
         [*COMMAND, str(submissions), "--out", str(out), "--bundle", str(file), "--dask", address, "--shards", "4"],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    # Its shard's command, a judge, a zygote: it is grading.
-    below = wait_for(lambda: found if len(found := descendants(pids[0])) >= 3 else [], present=True, seconds=60)
-    assert len(below) >= 3
-    os.kill(pids[0], signal.SIGKILL)
-    left = wait_for(lambda: [pid for pid in below if alive(pid)], present=False)
-    assert not left, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
-    _, said = process.communicate(timeout=180)
+    try:
+        # Which of the two has work first is the scheduler's affair; a command that is held cannot end before the kill.
+        killed = wait_for(lambda: stopped_at_work(pids), present=True, seconds=LONG)
+        assert killed, "nobody began to grade"
+        below = descendants(killed[0])
+        os.kill(killed[0], signal.SIGKILL)
+        left = wait_for(lambda: [pid for pid in below if alive(pid)], present=False, seconds=LONG)
+        assert not left, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left if alive(pid)]
+        _, said = process.communicate(timeout=2 * LONG)
+    finally:
+        process.kill()
     assert process.returncode == 0, said
     assert files_of(out) == files_of(graded)
     assert not (out / ".shards").exists()
@@ -112,12 +145,15 @@ def test_processes_of_this_machine_and_going_on(
     arguments = [str(submissions), "--out", str(out), "--bundle", str(file), "--jobs", "2"]
     process = subprocess.Popen([*COMMAND, *arguments, "--dask", "local"], cwd=ROOT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
-    logs = wait_for(lambda: list(out.glob(".shards/*/audit.jsonl")), present=True, seconds=90)
+    books = wait_for(
+        lambda: [book for book in out.glob(".shards/*/journal.jsonl") if len(book.read_bytes().splitlines()) > 1],
+        present=True, seconds=LONG,
+    )  # fmt: skip
     below = descendants(process.pid)
-    assert logs
     process.kill()
     process.wait()
-    assert not wait_for(lambda: [pid for pid in below if alive(pid)], present=False)
+    assert books, "nothing was graded"
+    assert not wait_for(lambda: [pid for pid in below if alive(pid)], present=False, seconds=LONG)
     assert list(out.glob(".shards/*/journal.jsonl"))
     done = run("autograder", "grade", *arguments)
     assert done.returncode == 0, done.stderr

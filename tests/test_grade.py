@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.grading import grade as grading
+
 from .conftest import ROOT, Run, write_package
 
 COMMAND = [sys.executable, "-c", "import sys; from autograder.cli import main; sys.exit(main())", "grade"]
@@ -199,6 +201,25 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
         return False
+
+
+def test_the_engine_is_all_that_decides_what_a_record_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that grading loads and whose change says nothing would leave old records in force."""
+    loads = ("import sys, autograder.grading.grade; print(*(m.__file__ for n, m in sys.modules.items() if "
+             "n.startswith('autograder.') and not m.__file__.endswith('__init__.py')))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {Path(name).relative_to(ROOT / "autograder").as_posix() for name in done.stdout.split()}
+    read = set[str]()
+    real = Path.read_bytes
+
+    def note(path: Path) -> bytes:
+        read.add(path.relative_to(ROOT / "autograder").as_posix())
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", note)
+    grading._engine.__wrapped__()
+    # The journal keeps records and bake finds properties: neither has a say in them, and questions have hashes of their own.
+    assert loaded - read == {"grading/journal.py", "authoring/bake.py"}
 
 
 # ---------------------------------------------------------------- bad input: what, where, what to do

@@ -87,7 +87,7 @@ def test_the_leaderboard_and_the_notebook(made: publish.Release, tmp_path: Path,
     assert 0.5 < board["value"] < 8, "the largest case has a budget of some megabytes"
     assert found["output"] == "not handed in: memnet/order.py; questions on it earn nothing"
     (answer,) = [test for test in found["tests"] if test.get("number") == "G5"]
-    assert answer["output"] == "The first \ufffd<b>token</b>."
+    assert answer["output"] == "The first \\u202e<b>token</b>."
     assert answer["output_format"] == "text"
 
 
@@ -263,6 +263,27 @@ def test_everything_at_once() -> None:
 def test_optional_points_come_on_top() -> None:
     record = {**RECORD, "questions": [{**QUESTION, "optional": True}]}
     assert [test.get("max_score") for test in results(record, Settings())["tests"]] == [None, 0.0]
+
+
+def test_points_that_people_gave_count_and_come_when_all_others_do() -> None:
+    by_hand = {"name": "why", "number": "G5", "earned": 2.5, "possible": 4.0, "points": [2.5], "comment": "=good\u202e"}
+    record = {**RECORD, "written": [by_hand], "answers": {"G5": "It is far.", "G6": "State."}}
+    found = results(record, Settings(hidden_cases="after_published"))
+    assert found["score"] == 4.0
+    assert found["tests"][-2:] == [
+        {"name": "G5 why", "number": "G5", "score": 2.5, "max_score": 4.0, "output": "=good\\u202e", "output_format": "text",
+         "visibility": "after_published"},
+        {"name": "G6: your written answer, which people will grade", "number": "G6", "output": "State.",
+         "output_format": "text", "visibility": "visible"},
+    ]  # fmt: skip
+    assert sum(test.get("score", 0.0) for test in found["tests"]) == found["score"]
+
+
+def test_hostile_text_is_shown_as_it_is_and_capped() -> None:
+    found = results({**RECORD, "problem": "\x1b[31m\u202e", "notes": ["x" * 20_000]}, Settings())
+    assert found["output"].startswith("\\u001b[31m\\u202e\nxxx")
+    assert len(found["output"]) <= gradescope.MAX_OUTPUT + 1
+    json.dumps(found, ensure_ascii=False).encode("utf-8")
 
 
 def test_markdown_shows_text_as_it_is() -> None:

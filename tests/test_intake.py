@@ -17,23 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.grading import intake
-from autograder.grading.intake import (
-    LACKING,
-    Entry,
-    Export,
-    IntakeError,
-    Piece,
-    Submission,
-    distinct_names,
-    file_stem,
-    read_entry,
-    read_submission,
-    visible,
-)
+from autograder.grading import files, intake
+from autograder.grading.files import Piece
+from autograder.grading.intake import LACKING, Entry, Submission, read_entry, read_submission
+from autograder.grading.names import visible
+from autograder.lms import export as export_of
+from autograder.lms.export import Export, IntakeError
 
 RNN = b"def rnn_step(): ...\n"
 NOTEBOOK = "memory_in_networks.ipynb"
@@ -392,14 +384,9 @@ def test_export_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_export_of_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MAX_EXPORT_NAMES", 3)
+    monkeypatch.setattr(export_of, "MAX_EXPORT_NAMES", 3)
     with pytest.raises(IntakeError, match="holds more than 3 files in a folder; give it in parts"):
         Export(make_folder(tmp_path / "in", {f"{n}/x": b"" for n in range(4)})).names()
-
-
-def test_distinct_names() -> None:
-    wanted = ["é", "e\u0301", "é (2)", "a\n", "A\n", "x" * 300]
-    assert distinct_names(wanted) == ["é", "é (3)", "é (2)", "a\\u000a", "A\\u000a", "x" * 255 + "…"]
 
 
 # Zips
@@ -671,7 +658,7 @@ def test_folder_links_are_not_followed(tmp_path: Path) -> None:
 
 @posix
 def test_file_replaced_after_it_was_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_kind", lambda info: "folder" if stat.S_ISDIR(info.st_mode) else "file")
+    monkeypatch.setattr(files, "kind_of", lambda info: "folder" if stat.S_ISDIR(info.st_mode) else "file")
     folder = make_folder(tmp_path / "a", {"memnet/": b""})
     module = folder / "memnet" / "rnn.py"
     os.mkfifo(module)
@@ -712,104 +699,15 @@ def test_permissions(tmp_path: Path) -> None:
 
 def test_reading_fails_midway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     descriptor = os.open(make_folder(tmp_path / "a", GOOD) / NOTEBOOK, os.O_WRONLY)
-    monkeypatch.setattr(intake, "_open_regular", lambda path, shown: descriptor)
+    monkeypatch.setattr(files, "_open_regular", lambda path, shown: descriptor)
     assert read(tmp_path / "a").problem.startswith("memnet/__init__.py cannot be read (")
 
 
 def test_every_problem_has_a_test() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
-    for kind, problem in intake.PROBLEMS.items():
+    for kind, problem in files.PROBLEMS.items():
         longest = max(problem.replace("{0}", "{}").replace("{1}", "{}").split("{}"), key=len)
         assert longest.strip()[:20] in text, kind
-
-
-def test_visible() -> None:
-    assert (
-        visible("a\tb\u2028\u200b\u2067\udce9ü\u200c漢 '\"")
-        == "a\\u0009b\\u2028\\u200b\\u2067\\xe9ü\u200c漢 '\""
-    )
-    assert visible("x" * 121) == "x" * 120 + "…"
-    assert visible("x" * 120) == "x" * 120
-
-
-# File names for reports
-
-
-@pytest.mark.parametrize(
-    ("name", "start"),
-    [
-        ("../../x", "_.._x-"),
-        ("-rf", "rf-"),
-        ("con", "_con-"),
-        ("COM1.txt", "_COM1.txt-"),
-        ("lpt\u00b9", "_lpt\u00b9-"),
-        ("", "submission-"),
-        ("...", "submission-"),
-        ("a.", "a-"),
-        ("a/b:c", "a_b_c-"),
-        ("\udce9\n", "__-"),
-        ("x" * 81, "x" * 71 + "-"),
-        ("漢" * 80, "漢" * 63 + "-"),
-    ],
-)
-def test_file_stem_changed(name: str, start: str) -> None:
-    stem = file_stem([name])[name]
-    assert stem.startswith(start)
-    assert len(stem) == len(start) + 8
-    assert len(stem) <= 80
-    assert len(stem.encode()) <= 200
-
-
-def test_file_stem_kept() -> None:
-    kept = ["Anna_Müller", "王小明", "नमस्ते", "a.b-c", "x" * 80, "console"]
-    assert file_stem(kept) == {name: name for name in kept}
-    assert file_stem(["Anna Lena"]) == {"Anna Lena": "Anna_Lena"}
-    assert file_stem(["e\u0301"]) == {"e\u0301": "\u00e9"}
-
-
-def test_file_stem_collisions() -> None:
-    stems = file_stem(["a b", "a_b", "A", "a", "c", "c"])
-    assert stems["c"] == "c"
-    assert [len(stems[name]) for name in ("a b", "a_b", "A", "a")] == [12, 12, 10, 10]
-    taken = file_stem(["a?"])["a?"]
-    assert len(set(file_stem(["a?", taken]).values())) == 2
-
-
-def test_file_stem_outlives_a_collision_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = intake.hashlib.sha256
-
-    class Weak:
-        def __init__(self, data: bytes) -> None:
-            self.data = data
-
-        def hexdigest(self) -> str:
-            return "0" * 30 + real(self.data).hexdigest()[30:]
-
-    monkeypatch.setattr(intake.hashlib, "sha256", Weak)
-    stems = file_stem(["a?", "a!", "b"])
-    assert stems["b"] == "b"
-    assert stems["a?"] != stems["a!"]
-
-
-@settings(max_examples=300, deadline=None)
-@example(["con", "CON", "Con ", "-con", ".con"])
-@example(["a" * 100, "a" * 101, "A" * 100, "é", "e\u0301", "ß", "ss", "ﬁ", "fi"])
-@given(st.lists(st.text(max_size=12) | st.text("aA_ -.é\u0301ßs\u0345\u0130i", max_size=5), max_size=12))
-def test_file_stem(names: list[str]) -> None:
-    stems = file_stem(names)
-    assert stems == file_stem(list(reversed(names)))
-    assert set(stems) == set(names)
-    keys = {
-        unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold()) for stem in stems.values()
-    }
-    assert len(keys) == len(stems)
-    for stem in stems.values():
-        assert all(c in ".-_" or unicodedata.category(c)[0] in "LNM" for c in stem)
-        assert not stem.startswith((".", "-"))
-        assert not stem.endswith(".")
-        assert stem.split(".")[0].lower() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
-        assert 0 < len(stem) <= 80
-        assert len(stem.encode()) <= 200
 
 
 def test_a_class_is_read_quickly(tmp_path: Path) -> None:

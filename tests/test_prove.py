@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from autograder import cli, commands
-from autograder.authoring import mutants, prove
+from autograder.authoring import bench, mixtures, mutants, programs, prove
 from autograder.authoring.bake import (
     Assignment,
     AssignmentError,
@@ -278,16 +278,16 @@ def test_mutants_that_are_known_mistakes_are_put_into_one_program(toy: Callable[
 
 def test_mistakes_are_joined_by_output_and_by_sum() -> None:
     right, none = np.array([1.0, 2.0]), None
-    total = prove._sum(right, [np.array([2.0, 2.0]), np.array([1.0, 5.0])])
+    total = mixtures._sum(right, [np.array([2.0, 2.0]), np.array([1.0, 5.0])])
     np.testing.assert_array_equal(total, [2.0, 5.0])
-    assert prove._sum(1.0, [2.0, 4.0]) == 5.0
-    assert prove._sum([1.0, 2.0], [[1.0, 3.0], [2.0, 2.0]]) == [2.0, 3.0]
-    assert prove._sum((1.0,), [(3.0,), (1.0,)]) == [3.0]
-    assert prove._sum(right, [right, none]) is None
+    assert mixtures._sum(1.0, [2.0, 4.0]) == 5.0
+    assert mixtures._sum([1.0, 2.0], [[1.0, 3.0], [2.0, 2.0]]) == [2.0, 3.0]
+    assert mixtures._sum((1.0,), [(3.0,), (1.0,)]) == [3.0]
+    assert mixtures._sum(right, [right, none]) is None
     odd = np.ones((2, 1))
-    assert prove._sum(right, [right, odd]) is odd
-    assert prove._sum(1.0, [2.0, odd]) is odd
-    assert prove._sum([1.0], [[2.0], odd]) is odd
+    assert mixtures._sum(right, [right, odd]) is odd
+    assert mixtures._sum(1.0, [2.0, odd]) is odd
+    assert mixtures._sum([1.0], [[2.0], odd]) is odd
 
 
 def test_programs_of_several_mistakes_spoil_what_they_are_made_of() -> None:
@@ -303,17 +303,17 @@ def test_programs_of_several_mistakes_spoil_what_they_are_made_of() -> None:
         for name in "yz"
     }
     for seed in range(5):
-        given = prove._by_output(question, answers, random.Random(seed))
+        given = mixtures.by_output(question, answers, random.Random(seed))
         assert given is not None
         for case in question.cases:
             np.testing.assert_array_equal(given[case.name].values["y"], -case.expected["y"])
             np.testing.assert_array_equal(given[case.name].values["z"], -case.expected["z"])
-    assert prove._by_output(question, {"y": answers["y"], "twin": answers["y"]}, random.Random(0)) is None
+    assert mixtures.by_output(question, {"y": answers["y"], "twin": answers["y"]}, random.Random(0)) is None
     crashed = {**answers, "y": {"a": Answer("crashed"), "b": answers["y"]["b"]}}
-    given = prove._by_output(question, crashed, random.Random(0))
+    given = mixtures.by_output(question, crashed, random.Random(0))
     assert given is not None
     assert (given["a"].verdict, given["b"].verdict) == ("crashed", "")
-    added = prove._added(question, crashed, random.Random(0))
+    added = mixtures.added(question, crashed, random.Random(0))
     assert (added["a"].verdict, added["b"].verdict) == ("crashed", "")
 
 
@@ -341,7 +341,7 @@ def test_names_are_held_against_what_was_planted(
         ), "seed", {},
     )  # fmt: skip
     proof = prove.Proof({"f": prove.Score("f")})
-    judged = prove.Judged("f", verdict, earned, 1.0, named)
+    judged = bench.Judged("f", verdict, earned, 1.0, named)
     prove._count_program(proof, question, judged, ["y", "z"], "two")
     assert (proof.helped, proof.relatives, proof.misnamed, proof.programs) == (*counts, 1)
     assert proof.problems == ([problem] if problem else [])
@@ -444,7 +444,7 @@ def test_submissions_that_are_said_to_be_right_are_styles_too(tmp_path: Path) ->
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     asked = Question("pair", "A1", "m", 1, 1, ("y = pair(x)",), {"y": "N"}, len, (Case("a", N=2),))
-    found = prove.right_packages(tmp_path, {"m": "HELPER = 1\n\n\ndef pair(x):\n    pass\n", "n": "N = 1\n"}, [asked])
+    found = programs.right_packages(tmp_path, {"m": "HELPER = 1\n\n\ndef pair(x):\n    pass\n", "n": "N = 1\n"}, [asked])
     assert sorted(found) == ["own", "right", "wrapped"]
     assert found["right"] == {"m": b"RIGHT = 1\n", "n": b"N = 1\n"}
     assert found["own"]["m"].startswith(b"HELPER = 1\n")  # over the reference, whose helpers others may import
@@ -676,7 +676,7 @@ def unused():
 
 def test_draft_is_python_that_gives_what_the_submission_gives() -> None:
     sources = {"m": STUDENT.replace(' + "\\x1b"', "").encode(), "other": OTHER.encode()}
-    text = prove.draft(ASKED, sources, "ann")
+    text = programs.draft(ASKED, sources, "ann")
     assert "# From 'ann, m.py'." in text
     space: dict[str, Any] = {}
     body, _, declaration = text.rpartition("Mistake(")
@@ -687,7 +687,7 @@ def test_draft_is_python_that_gives_what_the_submission_gives() -> None:
 
 
 def test_draft_shows_nothing_that_moves_a_terminal() -> None:
-    text = prove.draft(ASKED, {"m": STUDENT.encode(), "other": OTHER.encode()}, "a\x1bnn")
+    text = programs.draft(ASKED, {"m": STUDENT.encode(), "other": OTHER.encode()}, "a\x1bnn")
     assert text.isprintable() or all(c.isprintable() or c == "\n" for c in text)
 
 
@@ -703,7 +703,7 @@ def test_draft_shows_nothing_that_moves_a_terminal() -> None:
 )
 def test_drafts_that_cannot_be_made(source: str | None, message: str) -> None:
     with pytest.raises(AssignmentError, match=message):
-        prove.draft(ASKED, {} if source is None else {"m": source.encode()}, "ann")
+        programs.draft(ASKED, {} if source is None else {"m": source.encode()}, "ann")
 
 
 # ---------------------------------------------------------------- commands

@@ -20,7 +20,8 @@ from autograder.checks.bundle import Bundle
 from autograder.grading import cluster
 from autograder.grading import grade as grading
 from autograder.grading.cluster import shard_of
-from autograder.grading.intake import Entry, Piece, read_entry
+from autograder.grading.files import Piece
+from autograder.grading.intake import Entry, read_entry
 from autograder.isolation.sandbox import SandboxRunner
 
 from . import small
@@ -354,6 +355,24 @@ def test_diff_says_who_moved_by_what_and_why(
     done = run("autograder", "diff", graded, tmp_path / "new")
     assert done.stdout.count("    because questions changed: output_head") == 5 + 1
     assert done.returncode == 1
+
+
+def test_times_of_nobody_are_said_and_the_others_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from autograder.commands.grade import with_times
+
+    times = tmp_path / "times.csv"
+    lost = [f"student-{number}" for number in range(100, 125)]
+    rows = [*lost, "Student-001", "[red]\x1b[31m\u202e", "student-001"]
+    times.write_text("submission,submitted_at\n" + "".join(f"{name},2026-11-30T23:59:00+01:00\n" for name in rows), "utf-8")
+    (entry,) = with_times([Entry("student-001", ())], times)
+    assert entry.submitted_at == "2026-11-30T23:59:00+01:00"
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"{times}: 'Student-001': no submission is called so"
+    assert said[1] == f"{times}: '[red]\\x1b[31m\\u202e': no submission is called so"
+    assert (len(said), said[-1]) == (21, "and 7 more of this sort")
+    times.write_text("submission,submitted_at\nstudent-001,2026-11-30T23:59:00+01:00\n", "utf-8")
+    assert len(with_times([Entry("student-001", ())], times)) == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_diff_of_what_is_no_run(graded: Path, run: Run, tmp_path: Path) -> None:

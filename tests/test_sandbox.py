@@ -271,3 +271,25 @@ def test_a_busy_machine_costs_nobody_a_question(
     assert answer.verdict == verdict
     if not verdict:
         assert waited > 0.8  # it had the processor for 0.8 seconds of at least 1.6
+
+
+def test_a_zygote_whose_starter_is_killed_before_it_calls_does_not_stay() -> None:
+    program = (
+        "import os, signal, socket; from autograder.isolation import sandbox; "
+        "listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); "
+        "listener.bind(f'\\0nobody-calls-{os.getpid()}'); listener.listen(); "
+        "print(sandbox._start(False, listener).pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=False)
+    stat = Path(f"/proc/{int(done.stdout)}/stat")
+    deadline = time.monotonic() + 60
+
+    def alive() -> bool:
+        try:
+            return stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+        except OSError:
+            return False
+
+    while alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive()

@@ -18,7 +18,9 @@ import pytest
 from autograder.authoring.bake import source_hash
 from autograder.checks import bundle as bundles
 from autograder.commands.assignment import bundle_path
-from autograder.grading.intake import file_stem
+from autograder.grading.names import file_stem
+
+from .schema import CHECK
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = ROOT / "assignments/memory_in_networks"
@@ -104,6 +106,7 @@ def test_each_question_has_the_verdict_and_points_it_must(graded, sample):
     assert expected["questions"].keys() <= {question["name"] for question in record["questions"]}
     found = {q["name"]: {"verdict": q["verdict"], "earned": q["earned"]} for q in record["questions"]}
     assert found == {question["name"]: wanted_question(expected, question) for question in record["questions"]}
+    CHECK.validate(record)  # every kind of verdict is among the samples
 
 
 @pytest.mark.slow

@@ -291,6 +291,38 @@ def test_from_a_sheet_to_points_and_back(results: Path, capsys: pytest.CaptureFi
     assert files(results) == once
 
 
+def test_exports_count_merged_points_and_say_which_are_not_there(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results / "journal.jsonl").write_text('{"assignment": "memory-in-networks"}\n', encoding="utf-8")
+    export = ["export", str(results), "--csv", "--gradescope", "--junit"]
+
+    def points() -> list[tuple[str, str, str]]:
+        text = (results / "export" / "students.csv").read_text(encoding="utf-8")
+        return [(row["points"], row["possible"], row.get("hardest_part", "-")) for row in csv.DictReader(io.StringIO(text))]
+
+    assert cli.main(export) == 0
+    assert (points(), capsys.readouterr().err) == ([("109", "95", "-")] * 3, "")
+    assert command(results, results.parent / "submissions", "--out", results.parent / "sheet", "--seed", "s") == 0
+    assert cli.main(export) == 1
+    assert "a sheet for written answers was made, and no points of it are merged yet" in capsys.readouterr().err
+    filled = results.parent / "filled.csv"
+    head = "code,question,points 1,points 2,points 3,points 4,comment\n"
+    filled.write_text(f"{head}{ANN},G5,1,1,0.5,0,good\n", encoding="utf-8")
+    assert command(results, "--merge", filled) == 0
+    capsys.readouterr()
+    assert cli.main(export) == 1
+    said = "G5 hardest_part: 2 of 3 submissions, such as bob, have no points for it yet, and are exported without"
+    assert capsys.readouterr().err.splitlines() == [said]
+    assert points() == [("111.5", "99", "2.5"), ("109", "95", ""), ("109", "95", "")]
+    uploaded = json.loads((results / "export/gradescope/ann/results.json").read_bytes())
+    assert uploaded["score"] == 111.5
+    assert {test["visibility"] for test in uploaded["tests"] if "score" in test} == {"after_due_date"}
+    filled.write_text(head + "".join(f"{code},G5,1,1,1,0,\n" for code in (BOB, CY)), encoding="utf-8")
+    assert command(results, "--merge", filled) == 0
+    capsys.readouterr()
+    assert cli.main(export) == 0
+    assert (points()[1], capsys.readouterr().err) == (("112", "99", "3.0"), "")
+
+
 def test_a_sheet_made_again_has_the_same_codes(results: Path) -> None:
     submissions, one, two = results.parent / "submissions", results.parent / "one.html", results.parent / "two.csv"
     assert command(results, submissions, "--out", one) == 0

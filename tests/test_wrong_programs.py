@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from autograder.authoring import prove
+from autograder.authoring import bench
 from autograder.authoring.bake import Assignment
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import judge_question
@@ -55,7 +55,7 @@ def ids(program: Program) -> str:
 
 @pytest.fixture(scope="module")
 def runner(baked: Bundle) -> Iterator[Runner]:
-    running = make_runner(baked, unsafe=not prove._can_confine())
+    running = make_runner(baked, unsafe=not bench.can_confine())
     yield running
     running.close()
     getattr(running, "shut_down", lambda: None)()

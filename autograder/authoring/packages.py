@@ -23,8 +23,9 @@ ENGINE = "memory_engine"  # as otter_plugin has it; that module cannot be import
 # What judging one submission needs of the engine; everything else stays at home.
 PARTS = (
     "__init__.py", "gradescope.py", "otter_plugin.py", "checks/*.py", "isolation/*.py", "authoring/__init__.py",
-    "authoring/bake.py", "grading/__init__.py", "grading/answers.py", "grading/grade.py", "grading/intake.py",
-    "grading/journal.py", "grading/notebook_cells.py", "grading/policy.py", "grading/single.py",
+    "authoring/bake.py", "grading/__init__.py", "grading/answers.py", "grading/files.py", "grading/grade.py",
+    "grading/intake.py", "grading/journal.py", "grading/names.py", "grading/notebook_cells.py",
+    "grading/policy.py", "grading/single.py",
 )  # fmt: skip
 
 SETUP = """#!/usr/bin/env bash

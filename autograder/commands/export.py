@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import gradescope
 from ..checks.bundle import write_file
-from ..grading.intake import file_stem
+from ..grading import written
 from ..grading.journal import read_head
-from ..lms import canvas, github_classroom, gradescope, junit, moodle, nbgrader, otter, plain
+from ..grading.names import file_stem
+from ..grading.policy import answers
+from ..lms import canvas, github_classroom, junit, moodle, nbgrader, otter, plain
 from ..lms.students import Filled
 from ..lms.table import read_table
+from .assignment import add_assignment_option, find_assignment
 from .console import ERR, OUT, UsageError
 from .results import read_records
 
@@ -34,7 +38,7 @@ def register(commands: Any) -> None:
     command.add_argument("--feedback-column", default="", metavar="NAME", help="its column of feedback, likewise")
     for name, help_text in (
         ("moodle-feedback", "a zip of feedback pages for Moodle"),
-        ("gradescope", "a results.json a submission"),
+        ("gradescope", "a results.json a submission, as [gradescope] of the assignment says"),
         ("github", "a result of GitHub Classroom's autograding a submission"),
         ("junit", "JUnit XML"),
         ("otter", "final_grades.csv of otter"),
@@ -42,6 +46,7 @@ def register(commands: Any) -> None:
         ("csv", "a table with a row a student"),
     ):
         command.add_argument(f"--{name}", action="store_true", help=help_text)
+    add_assignment_option(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if not wanted:
         names = " ".join(f"--{name.replace('_', '-')}" for name in _WRITERS)
         raise UsageError(f"say what to export: {names}")
-    problems: list[str] = []
+    problems = _not_graded_yet(records, written.read_points(options.results))
     for write in wanted:
         for name, filled in write(records, assignment, options):
             path = out / name
@@ -65,6 +70,23 @@ def run(options: argparse.Namespace) -> int:
     for problem in problems:
         ERR.print(problem, markup=False)
     return 1 if problems else 0
+
+
+def _not_graded_yet(records: Records, sheets: Mapping[str, Any]) -> list[str]:
+    """Say which written answers have no points yet: what is exported is without them.
+
+    sheets: the file of points. Where no sheet was made of the results, nobody means to grade answers here.
+    """
+    names = {answer["number"]: answer["name"] for record in records for answer in answers(record)}
+    if sheets["seed"] and not names:
+        return ["a sheet for written answers was made, and no points of it are merged yet; exported are the automatic ones"]
+    found = []
+    for number, name in sorted(names.items()):
+        without = [str(record["submission"]) for record in records if number not in {one["number"] for one in answers(record)}]
+        if without:
+            found.append(f"{number} {name}: {len(without)} of {len(records)} submissions, such as {without[0]}, "
+                         "have no points for it yet, and are exported without")  # fmt: skip
+    return found
 
 
 def read_results(folder: Path) -> tuple[list[dict[str, Any]], str]:
@@ -101,9 +123,12 @@ def _moodle_feedback(records: Records, assignment: str, options: argparse.Namesp
     yield "moodle_feedback.zip", Filled(data, f"{len(records) - len(problems)} pages", tuple(problems))
 
 
-def _gradescope(records: Records, assignment: str, options: argparse.Namespace) -> Files:
+def _gradescope(records: Records, name: str, options: argparse.Namespace) -> Files:
+    from ..authoring import publish
+
+    settings, _, _ = publish.settings_of(find_assignment(options.assignment))
     for record, stem in _stems(records):
-        text = json.dumps(gradescope.results(record), indent=1, ensure_ascii=False)
+        text = json.dumps(gradescope.results(record, settings), indent=1, ensure_ascii=False)
         yield f"gradescope/{stem}/results.json", _text(text + "\n", "")
 
 

@@ -28,9 +28,9 @@ from .assignment import (
     policy_of,
     ready_bundle,
 )  # fmt: skip
-from .console import ERR, OUT, UsageError
+from .console import ERR, OUT, SHOWN, UsageError, list_some
 from .progress import progress
-from .results import SHOWN, bring_out
+from .results import bring_out
 
 FAILED = ("grader_error", "unreadable")
 
@@ -100,13 +100,15 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def with_times(entries: Sequence[Entry], times: Path | None) -> list[Entry]:
-    """The entries, with the times of a CSV file. Raises UsageError."""
+    """The entries, with the times of a CSV file; names in it that no submission has are said. Raises UsageError."""
     if times is None:
         return list(entries)
     try:
         known = read_times(times)
     except PolicyError as error:
         raise UsageError(str(error)) from None
+    unknown = sorted(set(known) - {entry.name for entry in entries})
+    list_some([f"{times}: {name!r}: no submission is called so" for name in unknown])
     return [replace(entry, submitted_at=known.get(entry.name, entry.submitted_at)) for entry in entries]
 
 

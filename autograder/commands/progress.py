@@ -21,8 +21,9 @@ class Steps:
         self.total, self.done, self.before = total, done, done
 
     def __call__(self, name: str) -> None:
-        """One more is done."""
+        """One more is done; where that is more than was thought, the total was too small."""
         self.done += 1
+        self.total = max(self.total, self.done)
         self.show(name)
 
     def watch(self, name: str, seconds: float) -> None:
@@ -44,14 +45,14 @@ class _Bar(Steps):
         self._task = progress.add_task(what, total=total, completed=done, at="")
 
     def show(self, name: str) -> None:
-        self._progress.update(self._task, advance=1, at=name[:NAME_SHOWN])
+        self._progress.update(self._task, advance=1, total=self.total, at=name[:NAME_SHOWN])
 
     def wait(self, text: str) -> None:
         self._progress.update(self._task, at=text)
 
 
 class _Lines(Steps):
-    """A line every tenth part; and once for each that is waited for long."""
+    """A line every tenth part; who is waited for is said on a terminal alone."""
 
     def __init__(self, console: Console, what: str, total: int, done: int) -> None:
         super().__init__(total, done)

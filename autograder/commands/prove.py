@@ -94,7 +94,7 @@ def _mistakes(options: argparse.Namespace) -> int:
 
 
 def _draft(options: argparse.Namespace) -> int:
-    from ..authoring import prove
+    from ..authoring import programs
 
     declared = load_assignment(find_assignment(options.assignment))
     asked = {question.name: question for question in declared.questions}
@@ -104,7 +104,7 @@ def _draft(options: argparse.Namespace) -> int:
     submission = read_submission(path.name, path, package=declared.package)
     if submission.problem:
         raise UsageError(f"{path}: {submission.problem}")
-    OUT.print(prove.draft(asked[options.question], submission.sources, path.name), markup=False)
+    OUT.print(programs.draft(asked[options.question], submission.sources, path.name), markup=False)
     return 0
 
 

@@ -14,12 +14,11 @@ from ..authoring.bake import Assignment, shows_hidden_hints
 from ..checks.bundle import Bundle, write_file
 from ..grading import dashboard, reports, written
 from ..grading.cluster import settle_log
-from ..grading.intake import file_stem
 from ..grading.journal import InOrder, Journal
+from ..grading.names import file_stem
 from ..grading.policy import Policy, apply
-from .console import ERR, OUT, UsageError
+from .console import ERR, OUT, UsageError, list_some
 
-SHOWN = 20  # names that are listed one by one
 NEEDED = {"submission", "questions", "total", "status", "content"}  # what commands rely on in a record
 
 
@@ -52,8 +51,7 @@ def _warn_of_unknown(policy: Policy, records: Iterable[reports.Record]) -> None:
     unknown = set(policy.extensions)
     for record in records if unknown else ():
         unknown -= {record["submission"], *(v for student in record.get("students", ()) for v in student.values())}
-    for name in sorted(unknown)[:SHOWN]:
-        ERR.print(f"extension of {name!r}: nobody of that name has handed in", markup=False)
+    list_some([f"extension of {name!r}: nobody of that name has handed in" for name in sorted(unknown)])
 
 
 def _closing_table(class_facts: Sequence[dashboard.Facts], graded: int, seconds: float) -> None:

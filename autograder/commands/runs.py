@@ -11,8 +11,8 @@ from ..grading import grade as grading
 from ..grading.diff import move
 from ..grading.journal import Journal
 from .assignment import add_assignment_option, add_bundle_option, add_policy_option, find_assignment, policy_of, ready_bundle
-from .console import ERR, OUT
-from .results import SHOWN, bring_out, read_record, record_paths
+from .console import OUT, list_some
+from .results import bring_out, read_record, record_paths
 
 
 def register(commands: Any) -> None:
@@ -42,10 +42,7 @@ def _merge(options: argparse.Namespace) -> int:
     head = journal.read_head(options.runs[0])
     stamped = grading.stamp(bundle, assignment, str(head.get("isolation")))
     duplicates = cluster.check_runs(options.runs, head, stamped)
-    for name in sorted(duplicates)[:SHOWN]:
-        ERR.print(f"{name}: the same record is in {' and '.join(map(str, duplicates[name]))}", markup=False)
-    if len(duplicates) > SHOWN:
-        ERR.print(f"and {len(duplicates) - SHOWN} more that are in several runs", markup=False)
+    list_some([f"{name}: the same record is in {' and '.join(map(str, runs))}" for name, runs in sorted(duplicates.items())])
     with Journal(options.out, head) as book:
         for run in options.runs:
             cluster.take_over(book, run, stamped)

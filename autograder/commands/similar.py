@@ -11,7 +11,8 @@ from typing import Any
 from ..authoring.bake import Assignment, load_assignment
 from ..checks.bundle import write_file
 from ..grading import similar
-from ..grading.intake import Submission, file_stem, read_entry
+from ..grading.intake import Submission, read_entry
+from ..grading.names import file_stem
 from ..lms.recognise import FORMATS, read_export
 from .assignment import add_assignment_option, find_assignment
 from .console import ERR, OUT, UsageError

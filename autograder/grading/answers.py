@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..checks import grader
-from .intake import visible
+from .names import visible
 from .notebook_cells import Cell, joined
 
 LONGEST = 20_000  # characters of an answer

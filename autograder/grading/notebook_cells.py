@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .intake import LACKING, Submission, visible
+from .intake import LACKING, Submission
+from .names import visible
 
 MAX_PARTS = 400_000  # brackets and commas: what makes Python objects of a file; an honest notebook has some thousand
 MAX_CELLS = 5000

@@ -7,7 +7,7 @@ In this order: what optional questions count, the cap, the penalty for lateness.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -373,3 +373,22 @@ def _row(path: Path, line: int, row: Mapping[str | None, Any]) -> dict[str, str]
     if None in row or None in row.values():
         raise PolicyError(f"{path}:{line}: has another number of cells than the first line; mend it")
     return {str(name).strip(): value.strip() for name, value in row.items()}
+
+
+# ---------------------------------------------------------------- with the answers that people graded
+
+
+def answers(record: Record) -> Sequence[Record]:
+    """The written answers that people have graded."""
+    found: Sequence[Record] = record.get("written", ())
+    return found
+
+
+def score(record: Record) -> float:
+    """The points that count: the total, after the late policy if there is one, and those of written answers."""
+    return round(float(record["total"] + sum(answer["earned"] for answer in answers(record))), 2)
+
+
+def possible(record: Record) -> float:
+    """The points that could be had, optional ones left out: of the questions, and of the written answers graded."""
+    return float(record["possible"] + sum(answer["possible"] for answer in answers(record)))

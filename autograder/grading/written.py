@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks.question import Written
-from .intake import visible
+from .names import visible
 from .reports import ENVIRONMENT, Record, csp_hash, spreadsheet_safe
 
 NAME = "written.json"

@@ -50,7 +50,8 @@ class SandboxError(Exception):
 def zygote_main(torch: bool) -> None:
     """Serve judges on the listening socket that is descriptor 3: fork workers, tell how one ended.
 
-    It ends with its last judge; the workers of a judge end with that judge.
+    It ends with its last judge, or with the one that started it if that is killed before anybody calls; the workers of a
+    judge end with that judge.
     """
     if not torch:
         _small_pages()
@@ -61,27 +62,34 @@ def zygote_main(torch: bool) -> None:
     listener = socket.socket(fileno=3)
     waiting = select.poll()
     waiting.register(listener, select.POLLIN)
+    waiting.register(2, 0)  # a pipe whose other end the judge holds that started it: an error says that it is gone
     judges: dict[int, tuple[socket.socket, set[int]]] = {}  # each with the workers that it has
     asked = 0
     while True:
         for fd, _ in waiting.poll():
-            if fd == listener.fileno():
+            if fd == 2:
+                waiting.unregister(2)
+            elif fd == listener.fileno():
                 judge = _greet(listener)
                 if judge is not None:
                     judges[judge.fileno()] = judge, set()
                     waiting.register(judge, select.POLLIN)
             elif not _serve(*judges[fd], [listener, *(judge for judge, _ in judges.values())]):
                 waiting.unregister(fd)
-                judge, workers = judges.pop(fd)
-                judge.close()
-                for pid in workers:
-                    os.kill(pid, signal.SIGKILL)
-                    os.waitpid(pid, 0)
+                _part_with(*judges.pop(fd))
             asked += 1
             if torch and asked == MANY:
                 _large_pages()
         if not judges and not waiting.poll(0):
             os._exit(0)
+
+
+def _part_with(judge: socket.socket, workers: set[int]) -> None:
+    """End the workers of a judge that is gone."""
+    judge.close()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def _greet(listener: socket.socket) -> socket.socket | None:

@@ -10,8 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..grading.intake import Entry, Export, Student, distinct_names, is_zip_name, name_key, visible
-from .students import Filled, Index, Record, match, possible, score, ungraded, whole_name
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, is_zip_name, name_key, visible
+from ..grading.policy import possible, score
+from .export import Export
+from .students import Filled, Index, Record, match, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number
 
 TITLE = "Canvas bulk download"
@@ -192,10 +195,10 @@ def _rows_of(index: Index, record: Record, student: Mapping[str, str]) -> set[in
 
 
 def _other_possible(table: Table, special: Sequence[int], target: int, records: Sequence[Record]) -> list[str]:
-    ours = {possible(record) for record in records}
+    ours = max(map(possible, records), default=0.0)  # some may have answers that nobody has graded yet
     theirs = [table.value(row, target).replace(",", ".") for row in special]
     said = {float(text) for text in theirs if re.fullmatch(r"\d+(\.\d+)?", text)}
-    if said and ours and said != ours:
-        first, second = min(said), min(ours)
+    if said and ours and said != {ours}:
+        first, second = min(said), ours
         return [f"Points Possible is {first:g} in the gradebook and {second:g} in the records; points are not scaled"]
     return []

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..checks.feedback import WORDS, explain
-from ..grading.intake import Entry, Export, Student, distinct_names, visible
-from .students import Record, plain_text, possible
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, plain_text, visible
+from ..grading.policy import answers, possible
+from .export import Export
+from .students import Record
 
 TITLE = "GitHub Classroom clones"
 ENDING = "-submissions"  # of the folder that `gh classroom clone` makes
@@ -58,6 +61,7 @@ STATUS = {"passed": "pass", "grader_error": "error"}
 def result(record: Record) -> str:
     """Return a record as an autograding step's `result`: JSON in base64, one test a question."""
     tests = [_test(position, question) for position, question in enumerate(record["questions"])]
+    tests += [_written(len(tests) + position, answer) for position, answer in enumerate(answers(record))]
     statuses = {test["status"] for test in tests}
     whole = "error" if "error" in statuses or not tests else ("pass" if statuses == {"pass"} else "fail")
     found = {"version": 3, "status": whole, "message": visible(record["problem"], MAX_OUTPUT) or None,
@@ -77,4 +81,20 @@ def _test(position: int, question: Mapping[str, Any]) -> dict[str, Any]:
         "duration": 0.0,
         "score": question["earned"],
         "output": plain_text("\n".join(explain(question)), MAX_OUTPUT - 1),
+    }
+
+
+def _written(position: int, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer that people graded: all its points, or not all."""
+    return {
+        "name": answer["name"],
+        "status": "pass" if answer["earned"] >= answer["possible"] else "fail",
+        "message": "graded by people",
+        "test_code": "",
+        "task_id": position,
+        "filename": "",
+        "line_no": 0,
+        "duration": 0.0,
+        "score": answer["earned"],
+        "output": plain_text(answer["comment"], MAX_OUTPUT - 1),
     }

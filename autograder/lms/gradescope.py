@@ -1,4 +1,4 @@
-"""Gradescope: its bulk export in, its results.json out. Imports PyYAML and intake.
+"""Gradescope: its bulk export in; results.json is autograder.gradescope's. Imports PyYAML and intake.
 
 assignment_9100_export/submission_metadata.yml    assignment_9100_export/submission_123456/…
 """
@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from ..checks.feedback import WORDS, explain
-from ..grading.intake import MB, Entry, Export, IntakeError, Piece, Student, distinct_names, visible
-from .students import plain_text, score
+from ..grading.files import MB, Piece
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, visible
+from .export import Export, IntakeError
 
 TITLE = "Gradescope bulk export"
 METADATA = "submission_metadata.yml"
@@ -125,51 +126,3 @@ def _zone(text: str) -> timezone:
         return UTC
     minutes = int(text[1:3]) * 60 + int(text[-2:])
     return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
-
-
-# ---------------------------------------------------------------- out
-
-MAX_OUTPUT = 10_000  # characters of what one question says
-
-
-def results(record: Mapping[str, Any], visibility: str = "after_published") -> dict[str, Any]:
-    """Return a record as Gradescope's results.json says it: one test a question, what hidden cases say left out."""
-    tests = [_test(question) for question in record["questions"]]
-    tests += [_written(answer) for answer in record.get("written", ())]
-    lines = [record["problem"]] if record["problem"] else []
-    lines += [*record.get("policy", {}).get("why", ()), *(f"Note: {note}" for note in record["notes"])]
-    return {
-        "score": score(record),
-        "output": plain_text("\n".join(map(str, lines)), MAX_OUTPUT),
-        "output_format": "text",
-        "test_output_format": "text",
-        "test_name_format": "text",
-        "visibility": visibility,
-        "stdout_visibility": "hidden",
-        "extra_data": {"submission": record["submission"], "content": record["content"], "status": record["status"]},
-        "tests": tests,
-    }
-
-
-def _written(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "score": answer["earned"],
-        "max_score": answer["possible"],
-        "name": answer["name"],
-        "number": answer["number"],
-        "output": plain_text(str(answer["comment"]), MAX_OUTPUT),
-        "tags": ["written"],
-    }
-
-
-def _test(question: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [WORDS[question["verdict"]], *explain(question)]
-    return {
-        "score": question["earned"],
-        "max_score": question["possible"],
-        "status": "passed" if question["verdict"] == "passed" else "failed",
-        "name": question["name"],
-        "number": question["number"],
-        "output": plain_text("\n".join(lines), MAX_OUTPUT),
-        "tags": [question["module"]],
-    }

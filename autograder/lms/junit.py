@@ -11,7 +11,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ..checks.feedback import WORDS, explain
-from .students import Record, plain_text
+from ..grading.names import plain_text
+from ..grading.policy import answers, possible, score
+from .students import Record
 
 MAX_OUTPUT = 10_000
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
@@ -30,11 +32,19 @@ def _lines(records: Sequence[Record], name: str) -> Iterator[str]:
         questions = record["questions"]
         errors = sum(question["verdict"] == "grader_error" for question in questions)
         wrong = sum(question["verdict"] != "passed" for question in questions) - errors
-        facts = {"name": record["submission"], "errors": errors, "failures": wrong, "skipped": 0, "tests": len(questions)}
+        facts = {
+            "name": record["submission"],
+            "errors": errors,
+            "failures": wrong,
+            "skipped": 0,
+            "tests": len(questions) + len(answers(record)),
+        }
         yield f"  <testsuite {_attributes(facts)}>"
-        yield from _properties(4, {"total": record["total"], "possible": record["possible"], "status": record["status"]})
+        yield from _properties(4, {"total": score(record), "possible": possible(record), "status": record["status"]})
         for question in questions:
             yield from _case(record, question)
+        for answer in answers(record):
+            yield from _written(record, answer)
         if record["problem"]:
             yield f"    <system-err>{_text(record['problem'])}</system-err>"
         yield "  </testsuite>"
@@ -49,6 +59,15 @@ def _case(record: Record, question: Mapping[str, Any]) -> Iterator[str]:
         kind = "error" if verdict == "grader_error" else "failure"
         said = _attributes({"message": WORDS[verdict]})
         yield f"      <{kind} {said}>{_text(chr(10).join(explain(question)))}</{kind}>"
+    yield "    </testcase>"
+
+
+def _written(record: Record, answer: Mapping[str, Any]) -> Iterator[str]:
+    """An answer that people graded: it has points, and neither passes nor fails."""
+    yield f"    <testcase {_attributes({'classname': record['submission'], 'name': answer['name']})}>"
+    yield from _properties(6, {"points": answer["earned"], "possible": answer["possible"], "number": answer["number"]})
+    if answer["comment"]:
+        yield f"      <system-out>{_text(answer['comment'])}</system-out>"
     yield "    </testcase>"
 
 

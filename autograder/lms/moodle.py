@@ -13,8 +13,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from ..grading.intake import Entry, Export, Piece, Student, distinct_names, is_zip_name, visible
-from .students import Filled, Index, Record, label, match, possible, score, ungraded, whole_name
+from ..grading.files import Piece
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, is_zip_name, visible
+from ..grading.policy import answers, possible, score
+from .export import Export
+from .students import Filled, Index, Record, label, match, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number, safe
 
 TITLE = "Moodle download"
@@ -203,7 +207,7 @@ def comment(record: Record) -> str:
         lines.append(visible(str(record["problem"]), 500))
     else:
         lines += [f"{q['number']} {q['name']}: {q['earned']:g} of {q['possible']:g}" for q in record["questions"]]
-        lines += [f"{a['number']} {a['name']}: {a['earned']:g} of {a['possible']:g}" for a in record.get("written", ())]
+        lines += [f"{a['number']} {a['name']}: {a['earned']:g} of {a['possible']:g}" for a in answers(record)]
     return safe("<br>".join(escape(line) for line in lines))
 
 

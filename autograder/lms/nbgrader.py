@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ..grading.intake import Entry, Export, IntakeError, Student, distinct_names, visible
+from ..grading.intake import Entry, Student
+from ..grading.names import distinct_names, visible
+from ..grading.policy import possible, score
+from .export import Export, IntakeError
 from .gradescope import iso_time
-from .students import Record, possible, score
+from .students import Record
 from .table import csv_text, number
 
 TITLE = "nbgrader's submitted/"

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..grading.intake import Entry, Export, is_zip_name, visible
+from ..grading.intake import Entry
+from ..grading.names import is_zip_name, visible
+from ..grading.policy import answers, possible, score
+from .export import Export
 from .plain import named_entries
-from .students import Record, possible, score
+from .students import Record
 from .table import csv_text
 
 TITLE = "flat folder of zips and notebooks"
@@ -41,7 +44,7 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
 
 def final_grades(records: Sequence[Record]) -> str:
     """Return the final_grades.csv of `otter grade`: points a question, the questions sorted, the files sorted."""
-    points = {question["name"]: question["possible"] for record in records for question in record["questions"]}
+    points = {one["name"]: one["possible"] for record in records for one in (*record["questions"], *answers(record))}
     names = sorted(points)
     most = max(map(possible, records), default=0)
     rows: list[list[object]] = [
@@ -49,7 +52,7 @@ def final_grades(records: Sequence[Record]) -> str:
         ["points-per-question", *(points[name] for name in names), most, 1, "--"],
     ]
     for record in sorted(records, key=lambda record: str(record["submission"])):
-        earned = {question["name"]: question["earned"] for question in record["questions"]}
+        earned = {one["name"]: one["earned"] for one in (*record["questions"], *answers(record))}
         share = round(score(record) / possible(record), 4) if possible(record) else 0.0
         status = visible(record["problem"], 500) or ("Completed" if record["status"] == "graded" else record["status"])
         rows.append([record["submission"], *(earned.get(name, 0.0) for name in names), score(record), share, status])

@@ -9,8 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..grading.intake import Entry, Export, IntakeError, Piece, distinct_names, is_zip_name, name_key, same_name
-from .students import Record, possible, score
+from ..grading.files import Piece
+from ..grading.intake import Entry
+from ..grading.names import distinct_names, is_zip_name, name_key, same_name
+from ..grading.policy import answers, possible, score
+from .export import Export, IntakeError
+from .students import Record
 from .table import csv_text, number
 
 TITLE = "folders and zips"
@@ -87,19 +91,22 @@ STUDENT = ("name", "sid", "email", "login", "canvas", "moodle")
 
 
 def grades_csv(records: Sequence[Record]) -> str:
-    """Return a table with a row a student: who, when, points altogether and a question. Members of a group have a row each."""
+    """Return a table with a row a student: who, when, points altogether and a question. Members of a group have a row each.
+
+    An answer that people have not graded yet has an empty cell.
+    """
     names = list(dict.fromkeys(question["name"] for record in records for question in record["questions"]))
+    by_hand = list(dict.fromkeys(answer["name"] for record in records for answer in answers(record)))
     rows: list[list[object]] = [
-        ["submission", *STUDENT, "group", "submitted_at", "late", "attempt", "status", "points", "possible", *names]
+        ["submission", *STUDENT, "group", "submitted_at", "late", "attempt", "status", "points", "possible", *names, *by_hand]
     ]
     for record in sorted(records, key=lambda record: str(record["submission"])):
-        earned = {question["name"]: question["earned"] for question in record["questions"]}
+        earned = {one["name"]: one["earned"] for one in (*record["questions"], *answers(record))}
         late = "" if record.get("late") is None else ("yes" if record["late"] else "no")
         for student in record.get("students") or [{}]:
             who = [student.get(key, "") for key in STUDENT]
             when = [record.get("group", ""), record.get("submitted_at", ""), late, record.get("attempt") or ""]
             points = [number(score(record), False), number(possible(record), False)]
-            rows.append(
-                [record["submission"], *who, *when, record["status"], *points, *(earned.get(name, 0.0) for name in names)]
-            )
+            each = [*(earned.get(name, 0.0) for name in names), *(earned.get(name, "") for name in by_hand)]
+            rows.append([record["submission"], *who, *when, record["status"], *points, *each])
     return csv_text(rows)

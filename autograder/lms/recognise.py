@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..grading.intake import Entry, Export, IntakeError, is_zip_name, visible
+from ..grading.intake import Entry
+from ..grading.names import is_zip_name, visible
 from . import canvas, github_classroom, gradescope, moodle, nbgrader, otter, plain
+from .export import Export, IntakeError
 
 SYSTEMS = {
     "gradescope": gradescope,

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..grading.intake import visible
-
 Record = Mapping[str, Any]
 
 
@@ -25,16 +23,6 @@ class Filled:
     data: bytes
     said: str  # one line
     problems: tuple[str, ...]  # whom it was not filled in for, and why
-
-
-def score(record: Record) -> float:
-    """The points that count: the total, after the late policy if there is one, and those of written answers."""
-    return round(float(record["total"] + sum(answer["earned"] for answer in record.get("written", ()))), 2)
-
-
-def possible(record: Record) -> float:
-    """The points that could be had, optional ones left out: of the questions, and of the written answers graded."""
-    return float(record["possible"] + sum(answer["possible"] for answer in record.get("written", ())))
 
 
 def whole_name(text: str) -> str:
@@ -116,10 +104,3 @@ def ungraded(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     good = [record for record in records if record["status"] != "grader_error"]
     bad = [str(record["submission"]) for record in records if record["status"] == "grader_error"]
     return good, [f"{name}: the grader could not judge it, nothing is filled in" for name in sorted(bad)]
-
-
-def plain_text(text: str, longest: int) -> str:
-    """Return lines from outside without anything that hides in them or steers a terminal, and not too long."""
-    lines = [visible(line.replace("\t", "    "), longest) for line in text.splitlines()]
-    whole = "\n".join(lines)
-    return whole if len(whole) <= longest else whole[:longest] + "…"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.authoring.bake import bake, load_assignment
-from autograder.authoring.prove import GivenRunner
+from autograder.authoring.bench import GivenRunner
 from autograder.checks import bundle as bundles
 from autograder.checks.bundle import BakedCase, BakedQuestion
 from autograder.checks.feedback import explain

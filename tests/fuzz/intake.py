@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["autograder", "zipfile"]):
-    from autograder.grading import intake
+    from autograder.grading import intake, names
 
 from tests.fuzz.common import fuzz, steers
 
@@ -34,7 +34,7 @@ def read(data: bytes) -> None:
     for text in (found.problem, *found.notes):
         assert len(text) < 5000  # five names of 120 characters, each shown by six
         assert not steers(text), ascii(text)
-    stem = intake.file_stem([intake.visible(data[:60].decode("utf-8", "surrogateescape"))])
+    stem = names.file_stem([names.visible(data[:60].decode("utf-8", "surrogateescape"))])
     for name in stem.values():
         assert name
         assert not set(name) & set('/\\:*?"<>|\0\n\r')

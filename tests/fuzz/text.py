@@ -13,7 +13,7 @@ import atheris
 
 with atheris.instrument_imports(include=["autograder"]):
     from autograder.checks import runner
-    from autograder.grading import intake, reports
+    from autograder.grading import names, reports
 
 from tests.fuzz.common import fuzz, steers
 
@@ -28,7 +28,7 @@ BARE = re.sub(r"\s+", " ", reports.feedback_page(
 def show(data: bytes) -> None:
     """Text goes in, and comes out as text: no markup, no formula, no control."""
     text = data.decode("utf-8", "surrogateescape")
-    cleaned, seen = runner.clean(text), intake.visible(text)
+    cleaned, seen = runner.clean(text), names.visible(text)
     assert len(cleaned) <= 1001
     assert all(c.isprintable() or c in "\n\t" for c in cleaned)
     assert not steers(seen)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +16,20 @@ import defusedxml.ElementTree
 import jsonschema
 import pytest
 
+from autograder.checks.bundle import Bundle
 from autograder.commands.export import _WRITERS
+from autograder.grading.grade import grader_error, stamp
+from autograder.grading.intake import Entry, Student
+from autograder.grading.policy import Late, Policy, apply
+from autograder.grading.written import attach
 
-from ..conftest import ASSIGNMENT, ROOT, Run
+from ..conftest import ASSIGNMENT, Run
+from ..schema import CHECK, SCHEMA
 from ..test_intake import make_folder
 from . import exports
 from .exports import RNN, laid_out
-from .records import of, record
+from .records import AUDIT, of, record
 
-SCHEMA = json.loads((ROOT / "autograder/grading/record.schema.json").read_text("utf-8"))
-CHECK = jsonschema.Draft202012Validator(SCHEMA)
 PLAIN = ["=cmd|' C calc'!A0/memnet/rnn.py", "anna.zip", "Anna.zip", "nested.zip", "../outside/memnet/rnn.py", "readme.txt"]
 FORMS = {
     "gradescope": (exports.GRADESCOPE, "zip"),
@@ -79,14 +86,82 @@ def test_records_are_those_of_the_schema(system: str, graded: dict[str, Path]) -
             CHECK.validate(json.loads(line))
 
 
-def test_the_schema_refuses_what_is_no_record() -> None:
+POLICY = {"raw": 90.0, "penalty": 9.0, "percent": 10.0, "days_late": 1, "extended": False,
+          "due": "2026-11-30T23:59:00+01:00", "why": ["1 hour late: 1 begun day at 10 %"]}  # fmt: skip
+WRITTEN = {"name": "why", "number": "G5", "earned": 2.5, "possible": 4.0, "points": [2.0, 0.5], "comment": ""}
+PROFILE = {"every": 1, "steps": [0.0, None], "norms": [[1.0, None], [1.0, 2.0]], "gates": "ifgo",
+           "blocks": [0.0, 0.1, 0.0, 0.0]}  # fmt: skip
+
+
+def full() -> dict[str, Any]:
+    """A record with everything that a record may have."""
+    one = record("x", policy=POLICY, written=[WRITTEN], students=[{"name": "Ann", "canvas": "1"}])
+    one["questions"][1]["cases"][0]["values"][0]["profile"] = PROFILE
+    return copy.deepcopy(one)
+
+
+def objects(part: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a record, with the path to it."""
+    if isinstance(part, dict):
+        yield where, part
+    for key, inner in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        yield from objects(inner, f"{where}/{key}")
+
+
+def test_the_schema_knows_all_that_a_record_may_have_and_nothing_else() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    CHECK.validate(record("x"))
-    wrong = ({"total": "1"}, {"submitted_at": "yesterday"}, {"students": [{"nickname": "x"}]}, {"status": "fine"}, {"late": 0})
-    for change in wrong:
-        assert not CHECK.is_valid(record("x", **change)), change
-    assert not CHECK.is_valid({key: value for key, value in record("x").items() if key != "students"})
-    assert SCHEMA["properties"]["questions"]["items"] == {"$ref": "#/$defs/question"}
+    CHECK.validate(full())
+    places = [where for where, _ in objects(full())]
+    assert {"", "/audit", "/audit/questions", "/policy", "/written/0", "/students/0", "/questions/1/cases/0",
+            "/questions/1/outputs/0", "/questions/1/cases/0/values/0/profile"} <= set(places)  # fmt: skip
+    for where in places:
+        changed = full()
+        dict(objects(changed))[where]["unheard_of"] = "x"
+        assert not CHECK.is_valid(changed), where
+
+
+OPTIONAL = {"/policy", "/written", "/questions/1/cases/0/values/0/profile"}
+
+
+def test_the_schema_misses_what_is_not_there() -> None:
+    for where, part in objects(full()):
+        if where in ("/audit/questions", "/students/0"):
+            continue  # any names, and what is known of a student
+        for key in part:
+            changed = full()
+            del dict(objects(changed))[where][key]
+            free = f"{where}/{key}" in OPTIONAL or (where.endswith("/profile") and key == "norms")
+            assert CHECK.is_valid(changed) is free, f"{where}/{key}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"total": "1"}, {"submitted_at": "yesterday"}, {"students": [{"nickname": "x"}]}, {"status": "fine"}, {"late": 0},
+        {"policy": {**POLICY, "percent": 101}}, {"policy": {**POLICY, "due": "2026-11-30"}},
+        {"policy": {**POLICY, "why": [""]}}, {"policy": {**POLICY, "days_late": 0.5}},
+        {"audit": {**AUDIT, "engine": "?"}}, {"audit": {**AUDIT, "modules": "5" * 16}},
+        {"audit": {**AUDIT, "questions": {"scale": 3}}}, {"written": [{**WRITTEN, "points": 2.5}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_schema_refuses_what_is_no_record(change: dict[str, Any]) -> None:
+    assert not CHECK.is_valid({**full(), **change})
+
+
+def test_records_that_no_judge_made_are_those_of_the_schema(baked: Bundle) -> None:
+    facts = Entry("x", (), students=(Student(name="Ann"),), submitted_at="2026-12-01T00:30:00+01:00").facts()
+    failed = grader_error("x", "", baked, "the judge's process died of it, twice")
+    judged = {**failed, **stamp(baked, ASSIGNMENT, "full"), **facts}
+    CHECK.validate(judged)
+    late = Late("percent_a_day", due=datetime(2026, 11, 30, 23, 59, tzinfo=UTC), percent=10.0)
+    for policy in (Policy(), Policy(late), Policy(late, cap=50.0, extra="fill"), Policy(cap=50.0)):
+        for one in (judged, full(), record("y", status="unreadable", problem="it is empty", questions=[])):
+            CHECK.validate(apply(one, policy))
+    asked = baked.written[0]
+    points = {"x": {asked.number: {"points": [1.0] * len(asked.rubric), "comment": "good"}}}
+    assert attach(judged, points, baked.written)["written"]
+    CHECK.validate(attach(judged, points, baked.written))
 
 
 def test_records_know_whose_they_are(graded: dict[str, Path]) -> None:

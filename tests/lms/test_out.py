@@ -11,9 +11,12 @@ from typing import Any
 import defusedxml.ElementTree
 import pytest
 
-from autograder.lms import github_classroom, gradescope, junit, nbgrader, otter, plain
+from autograder import gradescope
+from autograder.grading.names import plain_text
+from autograder.grading.policy import possible, score
+from autograder.lms import canvas, github_classroom, junit, nbgrader, otter, plain
 from autograder.lms.moodle import comment
-from autograder.lms.students import plain_text, possible, score
+from autograder.lms.table import parse
 
 from .records import of, record
 
@@ -25,26 +28,10 @@ def rows(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
-def test_gradescope() -> None:
-    found = gradescope.results(record("x"))
-    assert {key: value for key, value in found.items() if key != "tests"} == {
-        "score": 87.5, "output": "", "output_format": "text", "test_output_format": "text", "test_name_format": "text",
-        "visibility": "after_published", "stdout_visibility": "hidden",
-        "extra_data": {"submission": "x", "content": "0" * 64, "status": "graded"},
-    }  # fmt: skip
-    assert found["tests"] == [
-        {"score": 87.5, "max_score": 99, "status": "passed", "name": "scale", "number": "A1", "output": "right",
-         "tags": ["rnn"]},
-        {"score": 0.0, "max_score": 1, "status": "failed", "name": "rnn_step", "number": "B1", "tags": ["rnn"],
-         "output": "wrong\ncase small: wrong\n  h_t[0] is 1; expected 2\n  Hint (h_t): Which t?"},
-    ]  # fmt: skip
-    assert gradescope.results(PROBLEM)["output"].startswith("=1+1 \\u0000\\u001b[31m\\u202e\\xd800"[:20])
-
-
 @pytest.mark.parametrize("form", ["gradescope", "junit", "github"])
 def test_hidden_cases_are_not_told(form: str) -> None:
     text = {
-        "gradescope": lambda: json.dumps(gradescope.results(record("x"))),
+        "gradescope": lambda: json.dumps(gradescope.results(record("x"), gradescope.Settings())),
         "junit": lambda: junit.junit_xml([record("x")], "hw"),
         "github": lambda: base64.b64decode(github_classroom.result(record("x"))).decode(),
     }[form]()
@@ -144,14 +131,41 @@ def test_late_policy_and_written_answers_count() -> None:
     assert rows(nbgrader.grades_csv([RULED], "hw"))[1][-4:] == ["93.5", "10", "83.5", "104"]
     assert rows(plain.grades_csv([RULED]))[1][12:14] == ["83.5", "104"]
     assert rows(otter.final_grades([RULED]))[2][-3:-1] == ["83.5", "0.8029"]
-    found = gradescope.results(RULED)
-    assert (found["score"], found["output"]) == (83.5, "2 days late")
-    assert found["tests"][-1] == {
-        "score": 3.5, "max_score": 4, "name": "hardest part", "number": "G5", "output": "=good\\u202e", "tags": ["written"]
-    }  # fmt: skip
     assert comment(RULED).startswith("83.5 of 104 points<br>")
     assert comment(RULED).endswith("<br>G5 hardest part: 3.5 of 4")
-    assert json.loads(base64.b64decode(github_classroom.result(RULED)))["max_score"] == 104
+    found = json.loads(base64.b64decode(github_classroom.result(RULED)))
+    assert (found["max_score"], len(found["tests"])) == (104, 3)
+    assert found["tests"][2] == {
+        "name": "hardest part", "status": "fail", "message": "graded by people", "test_code": "", "task_id": 2, "filename": "",
+        "line_no": 0, "duration": 0.0, "score": 3.5, "output": "=good\\u202e",
+    }  # fmt: skip
+    (suite,) = defusedxml.ElementTree.fromstring(junit.junit_xml([RULED], "hw").encode())
+    assert suite.get("tests") == "3"
+    assert {p.get("name"): p.get("value") for p in suite.find("properties")} == {
+        "total": "83.5", "possible": "104.0", "status": "graded"
+    }  # fmt: skip
+    assert [p.get("value") for p in suite.findall("testcase")[2].find("properties")] == ["3.5", "4", "G5"]
+    assert suite.findall("testcase")[2].find("system-out").text == "=good\\u202e"
+
+
+def test_a_table_has_an_empty_cell_for_what_is_not_graded_yet() -> None:
+    head, graded, waiting = rows(plain.grades_csv([RULED, record("y")]))
+    assert head[-3:] == ["scale", "rnn_step", "hardest part"]
+    assert (graded[-1], waiting[-1]) == ("3.5", "")
+    assert (waiting[12:14]) == ["87.5", "100"]
+    head, most, graded, waiting = rows(otter.final_grades([RULED, record("y")]))
+    assert (head[1:4], most[1:5]) == (["hardest part", "rnn_step", "scale"], ["4", "1", "99", "104.0"])
+    assert (graded[1], waiting[1]) == ("3.5", "0.0")
+
+
+def test_a_gradebook_of_all_points_agrees_with_a_class_that_is_graded_in_part() -> None:
+    book = "Student,ID,Section,hw (201)\n    Points Possible,,,{}\nAnn,1,s,\nBob,2,s,\n"
+    class_ = [{**RULED, "students": [{"canvas": "1"}]}, record("y", students=[{"canvas": "2"}])]
+    filled = canvas.fill(parse(book.format(104).encode(), "book.csv"), class_, title="hw")
+    assert filled.data.decode() == book.format(104).replace("Ann,1,s,", "Ann,1,s,83.5").replace("Bob,2,s,", "Bob,2,s,87.5")
+    assert filled.problems == ()
+    (problem,) = canvas.fill(parse(book.format(100).encode(), "book.csv"), class_, title="hw").problems
+    assert problem == "Points Possible is 100 in the gradebook and 104 in the records; points are not scaled"
 
 
 def test_text_from_outside() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from autograder.grading.intake import Entry, IntakeError, Student, read_entry
+from autograder.grading.intake import Entry, Student, read_entry
 from autograder.lms import gradescope, recognise
+from autograder.lms.export import IntakeError
 from autograder.lms.recognise import FORMATS, Listing, read_export
 
 from ..test_intake import make_folder, make_zip, posix, zipped
