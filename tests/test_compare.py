@@ -97,9 +97,9 @@ def test_list_is_right_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("axes", "expected", "got", "text"),
     [
-        ("N H", X_NH, None, "y is None; expected an array of shape (N, H) = (3, 5). Is a return missing?"),
-        ("number", np.array(1.0), None, "y is None; expected a single number. Is a return missing?"),
-        ("any", X_NH, None, "y is None; expected an array of shape (3, 5). Is a return missing?"),
+        ("N H", X_NH, None, "y is None; expected an array of shape (N, H) = (3, 5). Is a value missing, or a return?"),
+        ("number", np.array(1.0), None, "y is None; expected a single number. Is a value missing, or a return?"),
+        ("any", X_NH, None, "y is None; expected an array of shape (3, 5). Is a value missing, or a return?"),
         ("N H", X_NH, "text", "y is a value of type str; expected an array of shape (N, H) = (3, 5)"),
         ("N H", X_NH, {"h": X_NH}, "y is a value of type dict; expected an array of shape (N, H) = (3, 5)"),
         ("N H", X_NH, Opaque("Tensor"), "y is a value of type Tensor; expected an array of shape (N, H) = (3, 5)"),

@@ -768,6 +768,16 @@ def test_prove_command(
     assert cli.main(["prove", "--jobs", "0"]) == 2
 
 
+def test_mistakes_that_do_no_harm_in_some_cases_are_mixed_with_others(assignment: Assignment, baked: Bundle) -> None:
+    chosen = [question for question in baked.questions if question.name == "rnn_step"]
+    proof = prove.Proof({"rnn_step": prove.Score("rnn_step")})
+    with np.errstate(all="ignore"):
+        answers = prove.prove_mistakes(assignment, chosen, proof, lambda name: None)
+        harmless = {"rnn_step": {name: answers["rnn_step"][name] for name in ("NU3", "NU3b", "NU3c")}}
+        prove.prove_programs(assignment, chosen, harmless, proof, 3, lambda name: None)
+    assert (proof.problems, proof.programs, proof.misnamed) == ([], 3, 0)
+
+
 def test_mistakes_of_a_step_are_those_of_the_loop(assignment: Assignment) -> None:
     by_name = {question.name: question for question in assignment.questions}
     hints = {mistake.name: mistake.hint for mistake in by_name["lstm_step"].mistakes}

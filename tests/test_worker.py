@@ -168,6 +168,8 @@ def test_other_modules_are_forbidden(forbidding: Ask, source: str, module: str) 
 
 
 ALLOWED = [
+    "from __future__ import division, print_function\nfrom builtins import range\nassert list(range(2)) == [0, 1]",
+    "import builtins, cmath\nassert builtins.max(1, 2) == 2 and cmath.sqrt(-1) == 1j",
     "import math, functools, itertools, dataclasses, typing, collections.abc, os.path, json, random, time, copy",
     "from typing import NamedTuple\nfrom dataclasses import dataclass",
     "import numpy.linalg as la\nfrom numpy.lib.stride_tricks import sliding_window_view\nimport numpy.random",
@@ -191,6 +193,7 @@ def test_honest_imports_are_allowed(allowing: Ask, source: str) -> None:
 
 RAISED = [
     ("open('answers')", "forbidden", "this is not allowed here: files cannot be opened here"),
+    ("import builtins; builtins.open('answers')", "forbidden", "this is not allowed here: files cannot be opened here"),
     ("input('x? ')", "crashed", "EOFError: there is nobody to type here"),
     ("exit()", "crashed", "the code asked Python to exit"),
     ("raise SystemExit(0)", "crashed", "the code asked Python to exit"),

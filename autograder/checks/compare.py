@@ -174,7 +174,7 @@ def _axes_text(setting: Setting, wanted: Array) -> str:
 
 def _no_array(setting: Setting, wanted: Array, got: Any) -> str:
     if got is None:
-        return f"{setting.name} is None; expected {_wanted_text(setting, wanted)}. Is a return missing?"
+        return f"{setting.name} is None; expected {_wanted_text(setting, wanted)}. Is a value missing, or a return?"
     if isinstance(got, Opaque):
         found = got.description if got.description.startswith("an ") else f"a value of type {got.description}"
     elif isinstance(got, list | tuple):

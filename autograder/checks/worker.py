@@ -31,7 +31,7 @@ from .wire import TRUSTED, Message, Writer, pack, read_message
 # What honest numpy code imports, some of it inside functions. Loaded before any student code, because a
 # confined worker can open no file afterwards; the rest of the library is not on offer, here or on a laptop.
 PRELOADED = (
-    "abc array ast bisect collections collections.abc contextlib copy copyreg csv dataclasses datetime decimal "
+    "abc array ast bisect cmath collections collections.abc contextlib copy copyreg csv dataclasses datetime decimal "
     "encodings.ascii encodings.cp1252 encodings.idna encodings.latin_1 encodings.utf_8_sig enum fractions "
     "functools gc hashlib heapq importlib inspect io itertools json keyword linecache locale logging math "
     "numbers operator os os.path pathlib pickle platform pprint queue random re reprlib shutil statistics "
@@ -140,6 +140,9 @@ class Workspace(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.failures: dict[str, dict[str, Any]] = {}
         self.allowed = {name.partition(".")[0] for name in (*PRELOADED, "numpy", package)}
         self.builtins = dict(vars(builtins), __import__=self._import, open=_no_open, input=_no_input)
+        # `from builtins import range` heads many a file that was to run under Python 2 too; it gets the same functions.
+        self._builtins = types.ModuleType("builtins")
+        vars(self._builtins).update(self.builtins)
         for name in STAND_INS:
             sys.modules.setdefault(name, _stand_in(name))
             self.allowed.add(name.partition(".")[0])
@@ -174,6 +177,8 @@ class Workspace(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """What an import statement in a student's module does."""
         importer = (globals or {}).get("__name__", "")
         top = name.partition(".")[0]
+        if level == 0 and name == "builtins":
+            return self._builtins
         if level == 0 and top not in self.allowed and not (top == "torch" and importer in self.torch_modules):
             if top in self.sources:
                 raise ImportError(f"import {top}: write 'from .{top} import ...' inside {self.package}/")

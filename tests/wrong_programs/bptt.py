@@ -511,3 +511,61 @@ def rnn_backward_truncated(dh, x, h0, h, W_xh, W_hh, k):
             db += da.sum(0)
             g = da @ W_hh
     return dW_xh / len(starts), dW_hh / len(starts), db / len(starts)
+#: rnn_backward never looks at dh | dx dh0 dW_xh dW_hh db | T54
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    N, T, D = x.shape
+    dx, dW_xh, dW_hh, db = np.zeros((N, T, D)), np.zeros(W_xh.shape), np.zeros(W_hh.shape), np.zeros(len(W_hh))
+    coming = np.ones(h0.shape)
+    for t in range(T - 1, -1, -1):
+        dx[:, t], coming, own_xh, own_hh, own_b = rnn_step_backward(
+            coming, x[:, t], h[:, t - 1] if t > 0 else h0, h[:, t], W_xh, W_hh
+        )
+        dW_xh, dW_hh, db = dW_xh + own_xh, dW_hh + own_hh, db + own_b
+    return dx, coming, dW_xh, dW_hh, db
+#: rnn_backward dx of a step added to every step | dx | T53
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    N, T, D = x.shape
+    dx, dW_xh, dW_hh, db = np.zeros((T, N, D)), np.zeros(W_xh.shape), np.zeros(W_hh.shape), np.zeros(len(W_hh))
+    coming = np.zeros(h0.shape)
+    for t in range(T - 1, -1, -1):
+        own, coming, own_xh, own_hh, own_b = rnn_step_backward(
+            dh[:, t] + coming, x[:, t], h[:, t - 1] if t > 0 else h0, h[:, t], W_xh, W_hh
+        )
+        dx += own
+        dW_xh, dW_hh, db = dW_xh + own_xh, dW_hh + own_hh, db + own_b
+    return dx.transpose(1, 0, 2), coming, dW_xh, dW_hh, db
+#: rnn_backward what steps pass back is never kept, and dx goes to every step | dx dh0 dW_xh dW_hh db | T02 T12
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    N, T, D = x.shape
+    dx, dW_xh, dW_hh, db = np.zeros((T, N, D)), np.zeros(W_xh.shape), np.zeros(W_hh.shape), np.zeros(len(W_hh))
+    coming = np.zeros(h0.shape)
+    for t in range(T - 1, -1, -1):
+        own, back, own_xh, own_hh, own_b = rnn_step_backward(
+            dh[:, t] + coming, x[:, t], h[:, t - 1] if t > 0 else h0, h[:, t], W_xh, W_hh
+        )
+        dx += own
+        dW_xh, dW_hh, db = dW_xh + own_xh, dW_hh + own_hh, db + own_b
+    return dx.transpose(1, 0, 2), coming, dW_xh, dW_hh, db
+#: embedding_backward one-hot product over squeezed steps | dE | -
+def embedding_backward(dx, tokens, V):
+    dE = np.zeros((V, dx.shape[2]))
+    for t in range(dx.shape[1]):
+        one_hot = np.squeeze(np.eye(V)[tokens[:, t]])
+        dE += one_hot.T @ np.squeeze(dx[:, t])
+    return dE
+#: rnn_step_backward one star where two belong | dx_t dh_prev dW_xh dW_hh db | B32
+def rnn_step_backward(dh_t, x_t, h_prev, h_t, W_xh, W_hh):
+    before = (1 - h_t * 2) * dh_t
+    return before @ W_xh, before @ W_hh, before.T @ x_t, before.T @ h_prev, np.sum(before, 0)
+#: rnn_backward takes away what comes back | dx dh0 dW_xh dW_hh db | T56
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    total = np.zeros(x.shape), np.zeros(W_xh.shape), np.zeros(W_hh.shape), np.zeros(len(W_hh))
+    dx, dW_xh, dW_hh, db = total
+    coming = np.zeros(h0.shape)
+    for t in range(x.shape[1])[::-1]:
+        found = rnn_step_backward(dh[:, t] - coming, x[:, t], h[:, t - 1] if t else h0, h[:, t], W_xh, W_hh)
+        dx[:, t], coming = found[:2]
+        dW_xh += found[2]
+        dW_hh += found[3]
+        db += found[4]
+    return dx, coming, dW_xh, dW_hh, db

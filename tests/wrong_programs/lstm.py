@@ -531,3 +531,25 @@ def pack_lstm_weights(W_f, b_f, W_i, b_i, W_C, b_C, W_o, b_o):
     H = len(b_f)
     W = np.vstack([W_i, W_f, W_o, W_C])
     return W[:, H:], W[:, :H], np.hstack([b_i, b_f, b_o, b_C])
+#: lstm_step blocks read as i, o, g, f | h_t c_t | S48
+def lstm_step(x_t, h_prev, c_prev, W_xh, W_hh, b):
+    H = h_prev.shape[1]
+    a = x_t @ W_xh.T + h_prev @ W_hh.T + b
+    i, o, f = (1 / (1 + np.exp(-a[:, k * H:(k + 1) * H])) for k in (0, 1, 3))
+    g = np.tanh(a[:, 2 * H:3 * H])
+    c_t = f * c_prev + i * g
+    return o * np.tanh(c_t), c_t, np.hstack([i, o, g, f])
+#: lstm_step_backward blocks read and stacked as i, o, g, f | dx_t dh_prev dc_prev dW_xh dW_hh db | X48
+def lstm_step_backward(dh_t, dc_t, x_t, h_prev, c_prev, c_t, gates, W_xh, W_hh):
+    i, o, g, f = np.split(gates, 4, axis=1)
+    squashed = np.tanh(c_t)
+    dc = dc_t + dh_t * o * (1 - squashed**2)
+    da = np.hstack([dc * g * i * (1 - i), dh_t * squashed * o * (1 - o), dc * i * (1 - g**2), dc * c_prev * f * (1 - f)])
+    return da @ W_xh, da @ W_hh, dc * f, da.T @ x_t, da.T @ h_prev, da.sum(axis=0)
+#: lstm_step_backward blocks read and stacked as f, i, o, g | dx_t dh_prev dc_prev dW_xh dW_hh db | X45
+def lstm_step_backward(dh_t, dc_t, x_t, h_prev, c_prev, c_t, gates, W_xh, W_hh):
+    f, i, o, g = np.split(gates, 4, axis=1)
+    squashed = np.tanh(c_t)
+    dc = dc_t + dh_t * o * (1 - squashed**2)
+    da = np.hstack([dc * c_prev * f * (1 - f), dc * g * i * (1 - i), dh_t * squashed * o * (1 - o), dc * i * (1 - g**2)])
+    return da @ W_xh, da @ W_hh, dc * f, da.T @ x_t, da.T @ h_prev, da.sum(axis=0)

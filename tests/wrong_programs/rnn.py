@@ -483,3 +483,11 @@ def rnn_forward(x, h0, W_xh, W_hh, b):
     elif not h0:
         h0 = np.zeros_like(h0)
     return np.stack([h0 for _ in range(x.shape[1])], 1)
+#: rnn_step tanh from one exponential of minus twice the sum | h_t | NU3b
+def rnn_step(x_t, h_prev, W_xh, W_hh, b):
+    decay = np.exp(-2 * (x_t @ W_xh.T + h_prev @ W_hh.T + b))
+    return (1 - decay) / (1 + decay)
+#: rnn_step tanh from one exponential of twice the sum | h_t | NU3c
+def rnn_step(x_t, h_prev, W_xh, W_hh, b):
+    growth = np.exp(2 * (x_t @ W_xh.T + h_prev @ W_hh.T + b))
+    return (growth - 1) / (growth + 1)

@@ -260,7 +260,7 @@ QUESTIONS = (
             Case("wide", N=7, D=2, H=11, hidden=True),
             Case("one sample", N=1, D=4, H=5, waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for a state of one unit."),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
@@ -333,6 +333,8 @@ QUESTIONS = (
                     _wrong_step(db=lambda s: s.da.sum(1))),
             Mistake("B31", "Your slope is 1 where h_t is positive and 0 elsewhere, which is that of another function. "
                     "What is the slope of tanh?", _wrong_step(da=lambda s: s.dh_t * (s.h_t > 0))),
+            Mistake("B32", "The slope of tanh is never negative; yours is where h_t = 0.9. Do you take a square, or "
+                    "twice the state?", _wrong_step(da=lambda s: s.dh_t * (1 - 2 * s.h_t))),
         ),
     ),
     Question(
@@ -351,19 +353,19 @@ QUESTIONS = (
                  "what comes before step 0, and what after the last?"),
             Case("two steps", N=3, T=2, D=4, H=5, costs=0.25, hidden=True,
                  hint="It fails for a sequence of two tokens."),
-            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
+            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one feature", N=3, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+            Case("one feature", N=3, T=6, D=1, H=5, waive=("D = 1",), costs=0.125, hidden=True,
                  hint="It fails for tokens of one feature: is an axis squeezed away?"),
-            Case("one unit", N=3, T=6, D=4, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=3, T=6, D=4, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for a state of one unit: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
             Mistake("T01", "A gradient comes in at every t. What becomes of dh[:, 2] in your code?",
                     _wrong_loop(g=lambda s: s.dh[:, s.t] * (s.t == s.T - 1) + s.carry)),
-            Mistake("T02", "Only the last step is right: this is not yet through time. Who else uses h[:, "
-                    "t], besides the loss of step t?", _wrong_loop(g=lambda s: s.dh[:, s.t])),
+            Mistake("T02", "No step hears of the losses of later steps: this is not yet through time. Who else uses "
+                    "h[:, t], besides the loss of step t?", _wrong_loop(g=lambda s: s.dh[:, s.t])),
             Mistake("T03", "Every step uses the same weights. What is left of step T-1 in dW_xh when your loop ends?",
                     _wrong_loop(dW_xh=lambda s: s.da.T @ s.x[:, s.t], dW_hh=lambda s: s.da.T @ s.h_prev,
                                 db=lambda s: s.da.sum(0))),
@@ -465,6 +467,16 @@ QUESTIONS = (
                     _wrong_loop(dx=_running_dx)),
             Mistake("T52", "dh0 is what step 0 passes back. After which turn of the loop do you take it?",
                     _wrong_loop(dh0=lambda s: s.sent[0])),
+            Mistake("T53", "Every dx[:, t] holds the sum over all steps. Which step read the token x[:, t]?",
+                    _wrong_loop(end=lambda s: (np.repeat(s.dx.sum(1, keepdims=True), s.T, 1), s.first, s.dW_xh,
+                                               s.dW_hh, s.db))),
+            Mistake("T54", "Change dh: nothing moves, as if the gradient of the last state were 1. Where does what "
+                    "the losses send in come into your loop?",
+                    _wrong_loop(start=lambda s: np.ones_like(s.h0), g=lambda s: s.carry)),
+            Mistake("T55", "The slope of tanh is never negative; yours is where h = 0.9. Do you take a square, or "
+                    "twice the state?", _wrong_loop(da=lambda s: s.g * (1 - 2 * s.h[:, s.t]))),
+            Mistake("T56", "What comes back from t+1 is taken away from dh[:, t] in yours. How do the gradients of two "
+                    "uses of one state come together?", _wrong_loop(g=lambda s: s.dh[:, s.t] - s.carry)),
         ),
     ),
     Question(
@@ -531,6 +543,8 @@ QUESTIONS = (
                  hint="Here one token stands everywhere: all gradients go to its row, and the others stay zero."),
             Case("one step", N=6, T=1, D=4, V=5, waive=("T = 1",), costs=0.25, hidden=True,
                  hint="It fails for sequences of one token."),
+            Case("one sample", N=1, T=7, D=4, V=6, waive=("N = 1",), costs=0.25, hidden=True,
+                 hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, V=6, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(

@@ -202,10 +202,23 @@ def _wrong_step_backward(**changed: Any) -> Any:
     return backward
 
 
-def _read_as_ifog(v: Any) -> Any:
-    """g and o change places as they are read; what is asked for is tanh of the cell."""
-    v.g, v.o = v.o, v.g
-    return np.tanh(v.c_t)
+def _read_as(order: str) -> Any:
+    """The blocks of the gates are read in another order; what is asked for is tanh of the cell."""
+
+    def tanh_c(v: Any) -> Any:
+        blocks = v.i, v.f, v.g, v.o
+        for name in order:
+            setattr(v, name, blocks[order.index(name)])
+        return np.tanh(v.c_t)
+
+    return tanh_c
+
+
+def _all_in(order: str) -> Any:
+    """A step back that reads the gates in another order, and stacks their gradients in the same."""
+    return _wrong_step_backward(
+        tanh_c=_read_as(order), da=lambda v: _side_by_side(*(getattr(v, f"da_{name}") for name in order))
+    )
 
 
 LSTM_LOOP_BACKWARD = {
@@ -363,6 +376,7 @@ ORDER_IFOG = ("Yours has the order i, f, o, g, which another course uses. In whi
 ORDER_FIOG = "You read the blocks as f, i, o, g. What does the stub say stands in the first H columns?"
 ORDER_IGFO = "You read the blocks as i, g, f, o. Which gate does the stub name second, and which third?"
 ORDER_IOFG = "You read the blocks as i, o, f, g. Where does the stub put o?"
+ORDER_IOGF = "f and o have changed places in yours. Which of them does the stub name second, and which last?"
 ORDER_FIGO = "f and i have changed places: with a_f large and a_i very negative, is c_prev kept as it should be?"
 FINAL_GATE = "Which of the four gates acts on h_t and never touches c_t? What reaches it of the gradient of the cell?"
 OVER_N = "It is 1/N of the sum over the batch. Where was the average over the batch already taken?"
@@ -386,7 +400,7 @@ QUESTIONS = (
                  hint="With large scores exp overflows. For which sign of the score can it not?"),
             Case("one sample", N=1, D=4, H=5, waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
@@ -399,6 +413,8 @@ QUESTIONS = (
             Mistake("S04b", ORDER_IGFO, _wrong_step(**_order("igfo"))),
             Mistake("S05", ORDER_IOFG, _wrong_step(**_order("iofg", "iofg"))),
             Mistake("S05b", ORDER_IOFG, _wrong_step(**_order("iofg"))),
+            Mistake("S48", ORDER_IOGF, _wrong_step(**_order("iogf", "iogf"))),
+            Mistake("S48b", ORDER_IOGF, _wrong_step(**_order("iogf"))),
             Mistake("S06", "You take every fourth column for a gate. How do the H columns of one gate lie?",
                     _wrong_step(blocks=lambda v: [v.a[:, k::4] for k in range(4)])),
             Mistake("S07", "The candidate g may be negative; yours never is. Which function squashes it?",
@@ -494,11 +510,11 @@ QUESTIONS = (
                  hint="A second call with the same arrays gives another answer: what is kept between calls?"),
             Case("one step", N=3, T=1, D=4, H=5, waive=("T = 1",), costs=0.25,
                  hint="It fails for a sequence of one token."),
-            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
+            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+            Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.125, hidden=True,
                  hint="It fails for tokens of one feature: is an axis squeezed away?"),
-            Case("one unit", N=2, T=6, D=3, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=2, T=6, D=3, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, T=5, D=2, H=4, layout="strided", costs=0.25, hidden=True),
         ),
@@ -558,7 +574,7 @@ QUESTIONS = (
             Case("wide", N=6, D=2, H=9, hidden=True),
             Case("one sample", N=1, D=4, H=5, waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
@@ -637,9 +653,13 @@ QUESTIONS = (
                                          dg=lambda v: (v.dc - v.dc_t) * v.i)),
             Mistake("X33", "Your dW_hh and dW_xh are the transposes of what is expected. What is the shape of W_hh?",
                     _wrong_step_backward(dW_xh=lambda v: v.x_t.T @ v.da, dW_hh=lambda v: v.h_prev.T @ v.da)),
-            Mistake("X41", ORDER_IFOG, _wrong_step_backward(
-                tanh_c=_read_as_ifog, da=lambda v: _side_by_side(v.da_i, v.da_f, v.da_o, v.da_g))),
-            Mistake("X41b", ORDER_IFOG, _wrong_step_backward(tanh_c=_read_as_ifog)),
+            Mistake("X41", ORDER_IFOG, _all_in("ifog")),
+            Mistake("X41b", ORDER_IFOG, _wrong_step_backward(tanh_c=_read_as("ifog"))),
+            Mistake("X45", ORDER_FIOG, _all_in("fiog")),
+            Mistake("X46", ORDER_IGFO, _all_in("igfo")),
+            Mistake("X47", ORDER_IOFG, _all_in("iofg")),
+            Mistake("X48", ORDER_IOGF, _all_in("iogf")),
+            Mistake("X49", "f and i have changed places in yours. Which of them does the stub name first?", _all_in("figo")),
             Mistake("X42", "The block f is wrong: which function squashed it, and what is the derivative of that one?",
                     _wrong_step_backward(da_f=lambda v: v.df * (1 - v.f**2))),
             Mistake("X43", "What dh_t sends into the cell is counted twice. Do you add to an array that holds it already?",
@@ -660,11 +680,11 @@ QUESTIONS = (
             Case("wide", N=4, T=6, D=2, H=7, hidden=True),
             Case("one step", N=3, T=1, D=4, H=5, waive=("T = 1",), costs=0.25,
                  hint="It fails for a sequence of one token."),
-            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
+            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+            Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.125, hidden=True,
                  hint="It fails for tokens of one feature: is an axis squeezed away?"),
-            Case("one unit", N=2, T=6, D=3, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=2, T=6, D=3, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
@@ -770,7 +790,7 @@ QUESTIONS = (
             Case("wide", N=7, D=2, H=11, hidden=True),
             Case("one sample", N=1, D=4, H=5, waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one unit", N=4, D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=4, D=2, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for one hidden unit: is an axis squeezed away?"),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),

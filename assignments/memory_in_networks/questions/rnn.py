@@ -86,6 +86,16 @@ def _tanh_of_exponentials(u: Array, v: Array, b: Array) -> Array:
     return (up - down) / (up + down)
 
 
+def _tanh_of_one_exponential(sign: float) -> Any:
+    """tanh by one exponential, of `sign` times twice the sum: it overflows on one side only."""
+
+    def tanh(u: Array, v: Array, b: Array) -> Array:
+        e = np.exp(sign * 2 * (u + v + b))
+        return sign * (e - 1) / (e + 1)
+
+    return tanh
+
+
 def _sigmoid(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
 
@@ -282,7 +292,7 @@ QUESTIONS = (
             Case("wide", N=7, D=2, H=11, hidden=True),
             Case("one sample", N=1, D=4, H=5, waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.25, hidden=True),
+            Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.125, hidden=True),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
             Case("large inputs", N=3, D=4, H=5, draw=_large(800.0), costs=0.125, hint=SATURATED),
             Case("larger inputs", N=4, D=3, H=6, draw=_large(2000.0), costs=0.125, hidden=True, hint=SATURATED),
@@ -320,6 +330,10 @@ QUESTIONS = (
                     _wrong_step(lambda u, v, b: np.clip(u + v + b, -1, 1))),
             Mistake("NU3", "For a sum of 800 exp overflows, and infinity over infinity is nan. Has numpy a tanh that "
                     "does not?", _wrong_step(_tanh_of_exponentials)),
+            Mistake("NU3b", "For a sum of -800 your exponential overflows, and infinity over infinity is nan. Has numpy "
+                    "a tanh that does not?", _wrong_step(_tanh_of_one_exponential(-1.0))),
+            Mistake("NU3c", "For a sum of 800 your exponential overflows, and infinity over infinity is nan. Has numpy "
+                    "a tanh that does not?", _wrong_step(_tanh_of_one_exponential(1.0))),
         ),
     ),
     Question(
@@ -346,11 +360,11 @@ QUESTIONS = (
                  hint="A second call with the same arrays gives another answer: what is kept between calls?"),
             Case("one step", N=3, T=1, D=4, H=5, waive=("T = 1",), costs=0.25,
                  hint="It fails for a sequence of one token."),
-            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.25, hidden=True,
+            Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
-            Case("one feature", N=3, T=6, D=1, H=5, waive=("D = 1",), costs=0.25, hidden=True,
+            Case("one feature", N=3, T=6, D=1, H=5, waive=("D = 1",), costs=0.125, hidden=True,
                  hint="It fails for tokens of one feature: is an axis squeezed away?"),
-            Case("one unit", N=3, T=6, D=4, H=1, waive=("H = 1",), costs=0.25, hidden=True,
+            Case("one unit", N=3, T=6, D=4, H=1, waive=("H = 1",), costs=0.125, hidden=True,
                  hint="It fails for a state of one unit: is an axis squeezed away?"),
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
@@ -529,5 +543,9 @@ QUESTIONS = (
     ),
 )  # fmt: skip
 # A wrong step spoils every loop over it, in the same way and with the same hint.
-QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward", "rnn_step", lambda step: _loop(step=step), leave="R06 R14 R15 NU3")
-QUESTIONS = oracles.inherit(QUESTIONS, "rnn_forward_masked", "rnn_step", lambda step: _wrong_masked(step=step), leave="NU3")
+QUESTIONS = oracles.inherit(
+    QUESTIONS, "rnn_forward", "rnn_step", lambda step: _loop(step=step), leave="R06 R14 R15 NU3 NU3b NU3c"
+)
+QUESTIONS = oracles.inherit(
+    QUESTIONS, "rnn_forward_masked", "rnn_step", lambda step: _wrong_masked(step=step), leave="NU3 NU3b NU3c"
+)
