@@ -16,13 +16,12 @@ def _back_through_time(
     dh: np.ndarray, h: np.ndarray, W_hh: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(da (N, T, H), dh0 (N, H)), with the gradient cut at the end of every chunk of k steps."""
-    N, T, H = h.shape
     slope = 1.0 - h**2  # tanh'(a), written with h = tanh(a)
-    da = np.empty((N, T, H))
-    carry = np.zeros((N, H))  # what step t+1 sends back to h[:, t]
-    for t in reversed(range(T)):
+    da = np.empty_like(h)
+    carry = np.zeros_like(h[:, 0])  # what step t+1 sends back to h[:, t]
+    for t in reversed(range(h.shape[1])):
         if (t + 1) % k == 0:  # t is the last step of its chunk: step t+1 sends nothing back
-            carry = np.zeros((N, H))
+            carry = np.zeros_like(carry)
         da[:, t] = (dh[:, t] + carry) * slope[:, t]
         carry = da[:, t] @ W_hh
     return da, carry
@@ -204,7 +203,7 @@ def embedding_backward(dx: np.ndarray, tokens: np.ndarray, V: int) -> np.ndarray
         Try your line on the example. Do you get 11, or 10?
     """
     # BEGIN SOLUTION
-    dE = np.zeros((V, dx.shape[2]))
+    dE = np.zeros((V, dx.shape[2]), dx.dtype)
     np.add.at(dE, tokens, dx)  # unlike dE[tokens] += dx, it adds once for every repeat
     return dE
     # END SOLUTION

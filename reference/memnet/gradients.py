@@ -73,7 +73,7 @@ def gradient_norms(dh_last: np.ndarray, h: np.ndarray, W_hh: np.ndarray) -> np.n
     """
     # BEGIN SOLUTION
     T = h.shape[1]
-    norms = np.empty(T)
+    norms = np.empty(T, dh_last.dtype)
     g = dh_last
     for t in reversed(range(T)):
         norms[t] = np.linalg.norm(g)  # of a matrix: the square root of its sum of squares

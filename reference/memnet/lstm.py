@@ -9,21 +9,14 @@ points.
 import numpy as np
 
 # BEGIN SOLUTION
-from .shared import previous, weight_gradients
-
-
-def _sigmoid(a: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-a)) by way of tanh, which cannot overflow."""
-    return 0.5 * np.tanh(0.5 * a) + 0.5
+from .shared import previous, sigmoid, weight_gradients
 
 
 def _cell(a: np.ndarray, c_prev: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(h_t, c_t, gates) from what the four gates are given, a (N, 4H)."""
     H = c_prev.shape[1]
-    gates = np.empty(a.shape)
-    gates[:, : 2 * H] = _sigmoid(a[:, : 2 * H])  # i and f
-    gates[:, 2 * H : 3 * H] = np.tanh(a[:, 2 * H : 3 * H])  # g
-    gates[:, 3 * H :] = _sigmoid(a[:, 3 * H :])  # o
+    gates = sigmoid(a)
+    gates[:, 2 * H : 3 * H] = np.tanh(a[:, 2 * H : 3 * H])  # g is the one that is no sigmoid
     i, f, g, o = np.split(gates, 4, axis=1)
     c_t = f * c_prev + i * g
     return o * np.tanh(c_t), c_t, gates
@@ -140,14 +133,15 @@ def lstm_forward(
         As in rnn_forward: which part of all the gates is known before the first step?
     """
     # BEGIN SOLUTION
-    N, T, D = x.shape
-    H = h0.shape[1]
-    # The inputs are all known, so their share of every gate at every step is one large product.
-    a_x = (x.reshape(N * T, D) @ W_xh.T + b).reshape(N, T, 4 * H)
-    h, c, gates = np.empty((N, T, H)), np.empty((N, T, H)), np.empty((N, T, 4 * H))
+    N, T, _ = x.shape
+    # The inputs are all known, so what they send to every gate is made at once; each step puts the gates in its place.
+    gates = x @ W_xh.T + b
+    h = np.empty((N, T, h0.shape[1]), gates.dtype)
+    c = np.empty_like(h)
     h_t, c_t = h0, c0
+    W_hh_T = W_hh.T.copy()  # turned once, not again at every step
     for t in range(T):
-        h_t, c_t, gates[:, t] = _cell(a_x[:, t] + h_t @ W_hh.T, c_t)
+        h_t, c_t, gates[:, t] = _cell(gates[:, t] + h_t @ W_hh_T, c_t)
         h[:, t], c[:, t] = h_t, c_t
     return h, c, gates
     # END SOLUTION
@@ -280,11 +274,10 @@ def lstm_backward(
         outside at every t, and which is handed on as it is?
     """
     # BEGIN SOLUTION
-    N, T, H = h.shape
     c_prev = previous(c0, c)
-    da = np.empty((N, T, 4 * H))
-    carry_h, carry_c = np.zeros((N, H)), dc_last
-    for t in reversed(range(T)):
+    da = np.empty_like(gates)
+    carry_h, carry_c = np.zeros_like(h0), dc_last
+    for t in reversed(range(x.shape[1])):
         da[:, t], carry_c = _cell_backward(dh[:, t] + carry_h, carry_c, c_prev[:, t], c[:, t], gates[:, t])
         carry_h = da[:, t] @ W_hh
     return da @ W_xh, carry_h, carry_c, *weight_gradients(da, x, previous(h0, h))

@@ -15,7 +15,7 @@ def _states(
     x: np.ndarray, h_first: np.ndarray, W_xh: np.ndarray, W_hh: np.ndarray, b: np.ndarray
 ) -> np.ndarray:
     """(T+1, N, H): the state before the first timestep of x, then the state after each."""
-    h = np.empty((x.shape[1] + 1, *h_first.shape))
+    h = np.empty((x.shape[1] + 1, *h_first.shape), h_first.dtype)
     h[0] = h_first
     for t in range(x.shape[1]):
         h[t + 1] = np.tanh(x[:, t] @ W_xh.T + h[t] @ W_hh.T + b)
@@ -28,7 +28,7 @@ def _segment_backward(
     """(dx, dh_first, dW_xh, dW_hh, db) of one segment. The states made here are gone when it returns."""
     W_xh, W_hh, _ = weights
     h = _states(x, h_first, *weights)
-    da = np.empty(h[1:].shape)  # time first, as h is: neither need be copied to be cut into rows below
+    da = np.empty_like(h[1:])  # time first, as h is: neither need be copied to be cut into rows below
     carry = dh_last
     for t in reversed(range(len(da))):
         da[t] = carry * (1.0 - h[t + 1] ** 2)
@@ -101,8 +101,8 @@ def rnn_backward_checkpointed(
     kept = [h0]  # the state before each segment
     for segment in segments[:-1]:
         kept.append(_states(x[:, segment], kept[-1], *weights)[-1].copy())  # a view would keep all the others
-    dx = np.empty(x.shape)
-    dW = [np.zeros(W.shape) for W in weights]
+    dx = np.empty_like(x)
+    dW = [np.zeros_like(W) for W in weights]
     carry = dh_last
     for segment in reversed(segments):
         dx[:, segment], carry, *shares = _segment_backward(carry, x[:, segment], kept.pop(), weights)

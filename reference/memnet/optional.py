@@ -13,7 +13,7 @@ from math import comb
 import numpy as np
 
 # BEGIN SOLUTION
-from .shared import previous
+from .shared import previous, sigmoid, weight_gradient
 
 
 def _masked_states(
@@ -26,7 +26,7 @@ def _masked_states(
     """(N, T, H): the states of a simple RNN that reads x in the given order and steps over padding."""
     W_xh, W_hh, b = weights
     a_x = x @ W_xh.T + b
-    h = np.empty(a_x.shape)
+    h = np.empty_like(a_x)
     for t in order:
         running = (t < lengths)[:, np.newaxis]
         h_t = np.where(running, np.tanh(a_x[:, t] + h_t @ W_hh.T), h_t)
@@ -87,18 +87,19 @@ def gru_forward(
         acts on it too.
     """
     # BEGIN SOLUTION
-    N, T, D = x.shape
+    N, T, _ = x.shape
     H = h0.shape[1]
-    a_x = (x.reshape(N * T, D) @ W_xh.T + b_x).reshape(N, T, 3 * H)  # waits for no state
-    h, gates = np.empty((N, T, H)), np.empty((N, T, 3 * H))
+    gates = x @ W_xh.T + b_x  # what x sends to them; each step puts the gates themselves in its place
+    r, z, n = np.split(gates, 3, axis=2)  # views, not copies
+    h = np.empty((N, T, H), gates.dtype)
     h_t = h0
+    W_hh_T = W_hh.T.copy()  # turned once, not again at every step
     for t in range(T):
-        a_h = h_t @ W_hh.T + b_h
-        rz = 0.5 * np.tanh(0.5 * (a_x[:, t, : 2 * H] + a_h[:, : 2 * H])) + 0.5  # the sigmoid, by way of tanh
-        r, z = np.split(rz, 2, axis=1)
-        n = np.tanh(a_x[:, t, 2 * H :] + r * a_h[:, 2 * H :])
-        h_t = (1.0 - z) * n + z * h_t
-        h[:, t], gates[:, t] = h_t, np.concatenate([rz, n], axis=1)
+        a_h = h_t @ W_hh_T + b_h
+        gates[:, t, : 2 * H] = sigmoid(gates[:, t, : 2 * H] + a_h[:, : 2 * H])  # r and z
+        n[:, t] = np.tanh(n[:, t] + r[:, t] * a_h[:, 2 * H :])
+        h_t = (1.0 - z[:, t]) * n[:, t] + z[:, t] * h_t
+        h[:, t] = h_t
     return h, gates
     # END SOLUTION
 
@@ -159,26 +160,23 @@ def gru_backward(
         product must be made again to have it?
     """
     # BEGIN SOLUTION
-    N, T, H = h.shape
+    T, H = h.shape[1:]
     h_prev = previous(h0, h)
     r, z, n = np.split(gates, 3, axis=2)
     h_n = h_prev @ W_hh[2 * H :].T + b_h[2 * H :]  # what r was multiplied by
-    da_x, da_h = np.empty((N, T, 3 * H)), np.empty((N, T, 3 * H))
-    # All that does not wait for later steps: by these, dh_t turns into the gradient at the candidate's a, and
-    # that into the one at r's; and dh_t into the one at z's.
-    to_n, to_r = (1.0 - z) * (1.0 - n**2), h_n * r * (1.0 - r)
-    to_z = (h_prev - n) * z * (1.0 - z)
-    carry = np.zeros((N, H))
+    da_x, da_h = np.empty_like(gates), np.empty_like(gates)
+    carry = np.zeros_like(h0)
     for t in reversed(range(T)):
+        r_t, z_t, n_t = r[:, t], z[:, t], n[:, t]
         dh_t = dh[:, t] + carry
-        da_n = dh_t * to_n[:, t]
-        da_r, da_z = da_n * to_r[:, t], dh_t * to_z[:, t]
+        da_n = dh_t * (1.0 - z_t) * (1.0 - n_t**2)
+        da_r = da_n * h_n[:, t] * r_t * (1.0 - r_t)
+        da_z = dh_t * (h_prev[:, t] - n_t) * z_t * (1.0 - z_t)
         da_x[:, t] = np.concatenate([da_r, da_z, da_n], axis=1)
-        da_h[:, t] = np.concatenate([da_r, da_z, da_n * r[:, t]], axis=1)
-        carry = dh_t * z[:, t] + da_h[:, t] @ W_hh
-    rows_x, rows_h = da_x.reshape(N * T, 3 * H), da_h.reshape(N * T, 3 * H)
-    dW_xh, dW_hh = rows_x.T @ x.reshape(N * T, -1), rows_h.T @ h_prev.reshape(N * T, H)
-    return da_x @ W_xh, carry, dW_xh, dW_hh, rows_x.sum(axis=0), rows_h.sum(axis=0)
+        da_h[:, t] = np.concatenate([da_r, da_z, da_n * r_t], axis=1)
+        carry = dh_t * z_t + da_h[:, t] @ W_hh
+    dW_xh, dW_hh = weight_gradient(da_x, x), weight_gradient(da_h, h_prev)
+    return da_x @ W_xh, carry, dW_xh, dW_hh, da_x.sum(axis=(0, 1)), da_h.sum(axis=(0, 1))
     # END SOLUTION
 
 
@@ -320,7 +318,7 @@ def linear_scan(a: np.ndarray, b: np.ndarray, h0: np.ndarray) -> np.ndarray:
         a[:, t] acts on the state that enters step t, not on the one that leaves it.
     """
     # BEGIN SOLUTION
-    h = np.empty(a.shape)
+    h = np.empty_like(a)
     h_t = h0
     for t in range(a.shape[1]):
         h_t = a[:, t] * h_t + b[:, t]

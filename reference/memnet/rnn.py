@@ -81,13 +81,11 @@ def rnn_forward(
         computed for all timesteps together?
     """
     # BEGIN SOLUTION
-    N, T, D = x.shape
-    H = h0.shape[1]
-    # The inputs are all known, so their share of every step is one large product; only W_hh has to wait.
-    a_x = (x.reshape(N * T, D) @ W_xh.T + b).reshape(N, T, H)
-    h = np.empty((N, T, H))
+    # The inputs are all known, so their share of every step is made at once; only W_hh has to wait.
+    a_x = x @ W_xh.T + b
+    h = np.empty_like(a_x)
     h_t = h0
-    for t in range(T):
+    for t in range(x.shape[1]):
         h_t = np.tanh(a_x[:, t] + h_t @ W_hh.T)
         h[:, t] = h_t
     return h
@@ -157,7 +155,7 @@ def sequence_loss(y: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> tuple
         p need p at all?
     """
     # BEGIN SOLUTION
-    dy = np.zeros(y.shape)
+    dy = np.zeros_like(y)
     # Only kept positions are looked at from here on, so nothing that stands on padding can do harm.
     scores, classes = y[mask], targets[mask]  # (K, V), (K,)
     K = len(classes)
@@ -214,12 +212,10 @@ def rnn_forward_masked(
         up?
     """
     # BEGIN SOLUTION
-    N, T, D = x.shape
-    H = h0.shape[1]
-    a_x = (x.reshape(N * T, D) @ W_xh.T + b).reshape(N, T, H)
-    h = np.empty((N, T, H))
+    a_x = x @ W_xh.T + b
+    h = np.empty_like(a_x)
     h_t = h0.copy()
-    for t in range(T):
+    for t in range(x.shape[1]):
         running = (t < lengths)[:, np.newaxis]
         h_t = np.where(running, np.tanh(a_x[:, t] + h_t @ W_hh.T), h_t)
         h[:, t] = h_t
