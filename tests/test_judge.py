@@ -512,6 +512,35 @@ def test_a_function_does_not_fall_with_another(
     assert [text for text in told if not text.startswith("y[0, 0]")] == findings
 
 
+BUSY = "def {}(x):\n    {}\n    return {}\n"
+QUARTER = "import time; time.sleep(0.25)"
+
+
+@pytest.mark.parametrize(
+    ("double", "shift", "slow"),
+    [
+        ("pass", "while True: pass", "shift"),
+        ("while True: pass", "pass", "double"),
+        ("import time; time.sleep(0.05)", "import time; time.sleep(9)", "shift"),
+        ("pass", QUARTER, "shift"),  # three calls of it: none of them takes long by itself
+        ("while True: pass", "while True: pass", "double"),
+    ],
+)
+def test_which_function_is_slow_is_said(runner: ProcessRunner, double: str, shift: str, slow: str) -> None:
+    question = replace(bake_question(TWO, "seed", {}), seconds=0.7)
+    report = judge(runner, question, BUSY.format("double", double, "2 * x") + BUSY.format("shift", shift, "x + 1"))
+    assert report["verdict"] == "timed_out"
+    text = case_of(report, "small")["text"]
+    assert text == f"not finished in time (0.7 seconds for all cases of the question): {slow} is slow"
+
+
+def test_a_slow_import_is_no_functions_fault(runner: ProcessRunner) -> None:
+    question = replace(bake_question(TWO, "seed", {}), seconds=0.4)
+    report = judge(runner, question, "while True: pass\n" + DOUBLE + SHIFT)
+    text = "not finished in time, while m.py was being imported (0.4 seconds for all cases of the question)"
+    assert case_of(report, "small")["text"] == text
+
+
 def test_where_one_function_stopped_is_shown(runner: ProcessRunner) -> None:
     report = judge(runner, bake_question(TWO, "seed", {}), DOUBLE + "def shift(x):\n    return x[9]\n")
     assert case_of(report, "small")["trace"].count("line 4, in shift") == 1

@@ -81,11 +81,12 @@ def rnn_forward(
         computed for all timesteps together?
     """
     # BEGIN SOLUTION
+    T = x.shape[1]
     # The inputs are all known, so their share of every step is made at once; only W_hh has to wait.
     a_x = x @ W_xh.T + b
     h = np.empty_like(a_x)
     h_t = h0
-    for t in range(x.shape[1]):
+    for t in range(T):
         h_t = np.tanh(a_x[:, t] + h_t @ W_hh.T)
         h[:, t] = h_t
     return h
@@ -212,10 +213,11 @@ def rnn_forward_masked(
         up?
     """
     # BEGIN SOLUTION
+    T = x.shape[1]
     a_x = x @ W_xh.T + b
     h = np.empty_like(a_x)
     h_t = h0.copy()
-    for t in range(x.shape[1]):
+    for t in range(T):
         running = (t < lengths)[:, np.newaxis]
         h_t = np.where(running, np.tanh(a_x[:, t] + h_t @ W_hh.T), h_t)
         h[:, t] = h_t

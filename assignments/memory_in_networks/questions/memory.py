@@ -102,14 +102,15 @@ def _wrong(
 def _long(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     """Thousands of steps over which the gradient neither fades nor grows: small states, W_hh a signed permutation.
 
-    If it faded, going back over the last hundred steps alone would give the right numbers. And a permutation
-    packs to nothing in the file that students are given.
+    If it faded, going back over the last hundred steps alone would give the right numbers. Inputs of -1 and 1, and a
+    permutation, pack to nearly nothing in the file that students are given.
     """
     H = sizes["H"]
     W_hh = np.zeros((H, H))
     W_hh[np.arange(H), rng.permutation(H)] = rng.choice([-1.0, 1.0], H)
     small = {name: normal(rng, shape, 3e-4) for name, shape in (("W_xh", (H, sizes["D"])), ("b", (H,)))}
-    return {"W_hh": W_hh, "h0": normal(rng, (sizes["N"], H), 0.02), **small}
+    x = rng.choice([-1.0, 1.0], tuple(sizes[axis] for axis in "NTD"))
+    return {"x": x, "W_hh": W_hh, "h0": normal(rng, (sizes["N"], H), 0.02), **small}
 
 
 def _counts(*pairs: tuple[int, int]) -> Any:
@@ -198,10 +199,11 @@ QUESTIONS = (
             Case("one segment", N=2, T=7, D=3, H=5, k=7, costs=0.25, hidden=True, waive=("T = k", "T mod k = 0")),
             Case("k above T", N=3, T=5, D=2, H=4, k=9, costs=0.25, hidden=True, waive=("k > T",)),
             Case("one step", N=3, T=1, D=4, H=5, k=2, costs=0.1, waive=("T = 1", "k > T")),
-            # The public ones are narrow, so that the file which students are given stays small.
-            Case("budget at T = 512", N=8, T=512, D=2, H=64, k=23, costs=0.1, budget=budget, draw=_long),
-            Case("budget at T = 2048", N=8, T=2048, D=2, H=64, k=46, costs=0.25, budget=budget, draw=_long),
-            Case("budget at T = 4096", N=4, T=4096, D=3, H=256, k=66, costs=0.35, budget=budget, draw=_long,
+            # Large enough that all states in float16 are over budget too. The public ones are narrower, so that the
+            # file which students are given stays small.
+            Case("budget at T = 1024", N=4, T=1024, D=2, H=160, k=34, costs=0.1, budget=budget, draw=_long),
+            Case("budget at T = 4096", N=4, T=4096, D=2, H=160, k=66, costs=0.25, budget=budget, draw=_long),
+            Case("budget at H = 256", N=4, T=4096, D=3, H=256, k=66, costs=0.35, budget=budget, draw=_long,
                  hidden=True),
         ),
         mistakes=(
