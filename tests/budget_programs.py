@@ -504,12 +504,35 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
     return dx, dh, *sums
 """
 
+EACH_ANEW = """
+from .bptt import rnn_step_backward
+from .rnn import rnn_step
+import numpy as np
+
+def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
+    'No segment is stored: each of its states is made again from the kept one when its turn comes. Right, and slow.'
+    weights, kept, h, dx = (W_xh, W_hh, b), [], h0, np.zeros_like(x)
+    for t in range(x.shape[1]):
+        if t % k == 0:
+            kept.append(h)
+        h = rnn_step(x[:, t], h, *weights)
+    dh, sums = dh_last, [np.zeros_like(W) for W in weights]
+    for t in range(x.shape[1])[::-1]:
+        before = kept[t // k]
+        for s in range(t - t % k, t):
+            before = rnn_step(x[:, s], before, *weights)
+        after = rnn_step(x[:, t], before, *weights)
+        dx[:, t], dh, *own = rnn_step_backward(dh, x[:, t], before, after, W_xh, W_hh)
+        sums = [total + share for total, share in zip(sums, own)]
+    return dx, dh, *sums
+"""
+
 RIGHT = {
     "list of states": LIST_AND_STEPS, "whole segments": WHOLE_SEGMENTS, "one array": ONE_ARRAY, "halves": HALVES,
     "a dictionary": DICT, "a deque": DEQUE, "recursion": RECURSION, "pullbacks": PULLBACKS, "accumulate": ACCUMULATE,
     "a generator": GENERATOR, "np.split": SPLIT, "bytes of the kept": BYTES, "its own interval": OWN_INTERVAL,
     "two levels": TWO_LEVELS, "exponentials": EXPONENTIALS, "rows alone": ROWS_ALONE, "columns": COLUMNS,
-    "one matrix": ONE_MATRIX, "in place": IN_PLACE, "classes": CLASSES, "a schedule": SCHEDULED,
+    "one matrix": ONE_MATRIX, "in place": IN_PLACE, "classes": CLASSES, "a schedule": SCHEDULED, "each anew": EACH_ANEW,
 }  # fmt: skip
 
 # ---------------------------------------------------------------- wrong ones and cheats
@@ -588,7 +611,7 @@ CHEATS = {
         take="before = kept.all.pop()"),
 }  # fmt: skip
 
-
+# Right, and so slow that it cannot be done in time for thousands of steps.
 FROM_ZERO = """
 import numpy as np
 
