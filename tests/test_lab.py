@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from memnet.gradients import gradient_norms
 from memnet.lstm import lstm_forward, lstm_step_backward
 from memnet.memory_budget import rnn_backward_checkpointed
@@ -255,6 +256,8 @@ def test_influence_and_recall_are_drawn(dark):
     assert below.lines[0].get_ydata()[0] == 0.5
     assert above.lines[0].get_markersize() > 2 * above.lines[1].get_markersize()  # a ring around the others
     assert above.lines[0].get_markerfacecolor() == "none"
+    bars = below.containers
+    assert [line.get_color() for line in above.lines[1:]] == [to_hex(bar[0].get_facecolor(), False).upper() for bar in bars]
     assert "RNN 50% and 100%" in figure.alt_text
     assert "right are: RNN 50%, LSTM 75%" in figure.alt_text
     assert "RNN 40%, LSTM 30%" in figure.alt_text

@@ -25,8 +25,11 @@
 # {table}
 
 # %%
+import os
 from pathlib import Path
 
+# Before numpy comes in: products as small as these only wait for a second thread, and times jump.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if not Path("checks").is_dir():
     raise FileNotFoundError(
         f"there is no folder checks/ in {Path.cwd()}. Keep this notebook in the folder of the "
@@ -187,8 +190,8 @@ with looking_at("sequence_loss") as show:
 # ---
 # ## C · Backpropagation through time
 #
-# ![The same network with gradients in red: the loss of each timestep sends its own gradient down into the state, and every
-# state receives a second one from the timestep to its right](figures/backward.png)
+# ![The same network with gradients as dashed arrows: the loss of each timestep sends its own gradient down into the state,
+# and every state but the last receives a second one from the timestep to its right](figures/backward.png)
 #
 # Unroll the network and it is a deep feed-forward net, one layer a timestep, all layers sharing their weights. Three things
 # follow, and they are all there is to it:
