@@ -18,7 +18,7 @@ import numpy as np
 from .bundle import BakedCase, BakedQuestion
 from .compare import Comparison, Setting, as_array, compare, leaves, matches, same
 from .question import Call, Spec, counts_for, parse_call, parse_spec
-from .runner import Answer, Runner, clean
+from .runner import LATE, Answer, Runner, clean
 from .wire import Opaque
 
 # From worst to best; a question's verdict is the worst of its cases'.
@@ -117,6 +117,7 @@ class QuestionRun:
         answer = self._run(case, measure=case.budget > 0)
         if answer.verdict == "timed_out":
             text = f"{answer.text} ({question.seconds:g} seconds for all cases of the question)"
+            text += self._what_is_slow(case) if answer.text == LATE else ""
             return Outcome(case, answer.verdict, text, answer=answer)
         lost: dict[str, NoValue] = {}
         if answer.verdict in APART and not answer.ended:
@@ -134,14 +135,27 @@ class QuestionRun:
         outcome = Outcome(case, verdict, "", answer.trace, comparisons=comparisons, owners=owners, answer=kept)
         return self._within_budget(outcome) if case.budget else outcome
 
+    def _what_is_slow(self, case: BakedCase) -> str:
+        """Which of several functions takes most of the time, found by asking one call after another; else ""."""
+        calls = _calls_apart(self.question, case)
+        taken = {call.function: 0.0 for call in calls}
+        self._left = self.question.seconds / 2  # no other case is run after this one
+        for index, call in enumerate(calls):
+            left = self._left
+            answer = self._run(replace(case, calls=_what_it_takes(calls, index), returns=()))
+            taken[call.function] += left - self._left
+            if answer.verdict == "timed_out":
+                break
+        return f": {max(taken, key=lambda name: taken[name])} is slow" if taken else ""
+
     def _ask_apart(self, case: BakedCase, together: Answer) -> tuple[Answer, dict[str, NoValue]]:
         """Ask each call of a case by itself, after one that failed, so that a function does not fall with another.
 
         Returns what came, and what stands for the rest; the answer to all calls together if they are of one function
         or nothing came.
         """
-        calls = [parse_call(text) for text in case.calls or self.question.calls]
-        if len({call.function for call in calls if "." not in call.function}) < 2:
+        calls = _calls_apart(self.question, case)
+        if not calls:
             return together, {}
         values: dict[str, Any] = {}
         lost: dict[str, NoValue] = {}
@@ -187,6 +201,12 @@ class QuestionRun:
     def report(self, outcomes: Sequence[Outcome] | None = None) -> dict[str, Any]:
         """The question's part of a record, from all outcomes or from some."""
         return _report(self.question, self.outcomes if outcomes is None else outcomes)
+
+
+def _calls_apart(question: BakedQuestion, case: BakedCase) -> list[Call]:
+    """The calls of a case if they are of several functions, which can be asked by themselves; else none."""
+    calls = [parse_call(text) for text in case.calls or question.calls]
+    return calls if len({call.function for call in calls if "." not in call.function}) > 1 else []
 
 
 def _what_it_takes(calls: Sequence[Call], index: int) -> tuple[str, ...]:

@@ -89,6 +89,7 @@ class Process(Protocol):
     def queued(self) -> float: ...
 
 
+LATE = "not finished in time"
 # The kinds of failure that a worker reports, and the verdict that each deserves.
 VERDICTS = {
     "missing": "missing", "not_implemented": "not_implemented", "forbidden": "forbidden",
@@ -189,7 +190,7 @@ class Runner:
             loaded = True
             return _answer(self._exchange(torch, *self._written(*asked), deadline), returns, inputs), waited
         except DeadlinePassed:
-            answer = Answer("timed_out", "not finished in time", ended=True)
+            answer = Answer("timed_out", LATE, ended=True)
         except Died as death:
             answer = Answer(death.verdict, death.reason, ended=True)
         except WireError as error:

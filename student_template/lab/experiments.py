@@ -49,7 +49,7 @@ def memory_profile(
     N: int = 8,
     D: int = 4,
     H: int = 64,
-    repeats: int = 3,
+    repeats: int = 5,
 ) -> MemoryProfile:
     """Measure the peak memory and the time of your rnn_backward_checkpointed for each pair of T and k.
 

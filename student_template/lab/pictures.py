@@ -118,7 +118,7 @@ def hidden_state(h: np.ndarray, tokens: Sequence[object], read: int | None = Non
     shown = np.where(np.arange(steps)[:, np.newaxis] < read, h, np.nan)
     _heat(axis, shown.T, theme, -1.0, 1.0)
     if read < steps:  # hatched, so that nothing is not mistaken for a dark cell
-        axis.axvspan(read - 0.5, steps - 0.5, facecolor="none", edgecolor=theme.grid, hatch="//", linewidth=0)
+        axis.axvspan(read - 0.5, steps - 0.5, facecolor="none", edgecolor=theme.lines[3], hatch="//", linewidth=0)
     _token_ticks(axis, tokens)
     axis.set_yticks(sorted({0, units - 1}))
     _label(axis, theme, "token", "unit", f"hidden state: {read} / {steps} tokens read")
@@ -222,15 +222,16 @@ def memory_against_time(profile: Any, dark: bool = False) -> Picture:
     figure, (axis,) = _figure(6.4, 4.2, theme)
     seconds, peak, best = profile.seconds * 1e3, profile.peak / 2**20, profile.best
     axis.plot(seconds, peak, ":", color=theme.lines[3], linewidth=1.2, marker="o", markersize=6,
-              markerfacecolor=theme.lines[0], markeredgecolor=theme.paper, label="an interval k")  # fmt: skip
-    axis.plot(seconds[best], peak[best], linestyle="none", marker="*", markersize=17, color=theme.mark,
+              markerfacecolor=theme.lines[0], markeredgecolor=theme.paper, zorder=3, label="an interval k")  # fmt: skip
+    # Behind the points: those of two intervals often lie close together here.
+    axis.plot(seconds[best], peak[best], linestyle="none", marker="*", markersize=20, color=theme.mark, zorder=2.5,
               markeredgecolor=theme.ink, label=f"least memory: k = {profile.k[best]}")  # fmt: skip
     axis.set_yscale("log", base=2)
     axis.margins(0.12)
     for k, x, y in zip(profile.k, seconds, peak, strict=True):
         if k != profile.k[best]:  # which the star names
             small = k < profile.k[best]
-            axis.annotate(f"{k}", (x, y), xytext=(7 if small else -7, 0), textcoords="offset points", va="center",
+            axis.annotate(f"{k}", (x, y), xytext=(9 if small else -9, 0), textcoords="offset points", va="center",
                           ha="left" if small else "right", color=theme.ink, fontsize=9, zorder=4,
                           bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 0.8})  # fmt: skip
     axis.grid(color=theme.grid, linewidth=0.6)
@@ -252,12 +253,14 @@ def influence_and_accuracy(run: Any, dark: bool = False) -> Picture:
     """Draw a TaskRun: above, how often each position moves the label and the networks' answers; below, recall."""
     theme = _theme(dark)
     figure, (above, below) = _figure(7.2, 5.6, theme, 2)
-    for index, name in enumerate(run.influence):
-        axis_label = "the task's labels" if name == "labels" else f"{name}'s answers"
-        # Where all agree, rings stand around the others' marks, and those beside each other.
-        ring = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 1.8} if name == "labels" else {"markersize": 5}
-        above.plot(np.arange(run.T) + (0.0, -0.18, 0.18)[index], run.influence[name], DASHES[index], marker=MARKERS[index],
-                   color=theme.lines[index], linewidth=0 if name == "labels" else 1, label=axis_label, **ring)  # fmt: skip
+    # Where all agree, the rings of the labels stand around the networks' marks, and those beside each other.
+    places = np.arange(run.T)
+    above.plot(places, run.influence["labels"], "o", color=theme.lines[3], markersize=13, markerfacecolor="none",
+               markeredgewidth=1.8, label="the task's labels")  # fmt: skip
+    networks = [name for name in run.influence if name != "labels"]
+    for index, name in enumerate(networks):  # each has the same colour below
+        above.plot(places + (-0.18, 0.18)[index], run.influence[name], DASHES[index], marker=MARKERS[index], markersize=5,
+                   color=theme.lines[index], linewidth=1, label=f"{name}'s answers")  # fmt: skip
     above.set_ylim(-0.05, 1.05)
     above.grid(color=theme.grid, linewidth=0.6)
     whole = ", ".join(f"{name} {share:.0%}" for name, share in run.accuracy.items())
