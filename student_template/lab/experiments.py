@@ -21,6 +21,7 @@ Function = Callable[..., Any]
 ROWS = 64  # sequences an update
 UPDATES = 500
 RATE = 2e-3
+UNITS = 24  # of 37 tokens, simple networks of 32 units learn to name the first on 3 of 20 seeds, of 24 on 1 of 30
 GAIN = 0.75  # what the weights from state to state of the simple network multiply a state by, at the start
 
 
@@ -265,7 +266,7 @@ def train_on_task(
     label_fn: Function,
     T: int = 37,
     V: int = 2,
-    H: int = 32,
+    H: int = UNITS,
     updates: int = UPDATES,
     seed: int = 0,
     simple_rnn: Function | None = None,
@@ -323,7 +324,7 @@ def recall_accuracy(
     tokens_fn: Function,
     T: int = 37,
     V: int = 2,
-    H: int = 32,
+    H: int = UNITS,
     updates: int = UPDATES,
     seed: int = 0,
     simple_rnn: Function | None = None,
