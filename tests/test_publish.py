@@ -255,7 +255,8 @@ def test_the_gate_stops_a_student_zip_that_does_not_work(made: publish.Release, 
 def test_the_gate_stops_a_grader_that_gives_points_away(made: publish.Release, hands: Hands, tmp_path: Path) -> None:
     def gives_away(files: dict[str, bytes]) -> None:
         name = "engine/autograder/gradescope.py"
-        files[name] = files[name].replace(b'"score": record["total"]', b'"score": 109.0')
+        assert files[name].count(b'"score": score(record)') == 1
+        files[name] = files[name].replace(b'"score": score(record)', b'"score": 109.0')
 
     package = spoiled(made, "gradescope-autograder", gives_away)["gradescope-autograder"]
     blank = {name: data for name, data in hands.blank.items() if name.endswith("order.py")}
