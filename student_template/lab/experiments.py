@@ -320,6 +320,8 @@ def _middle_one(
     for start in range(STARTS if name == "RNN" else 1):
         guess = _train(name, tokens_fn, _token_at(place), V, sizes, updates, seed + 7919 * start, make)
         scored.append((guess, float(np.mean(guess(seen, V) == seen[:, place]))))
+        if start == 1 and abs(scored[0][1] - scored[1][1]) < 0.05:
+            break  # wherever a third one came out, the one in the middle would be close to these
     return sorted(scored, key=lambda pair: pair[1])[len(scored) // 2]
 
 
