@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -19,6 +20,7 @@ from autograder.checks import bundle as bundles
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import judge_question
 from autograder.checks.runner import Answer
+from autograder.isolation import sandbox
 from autograder.isolation.sandbox import ConfinedProcess, SandboxRunner, meeting_name
 
 CALL = ("y = f(x)",)
@@ -215,6 +217,21 @@ def test_runners_that_meet_share_a_zygote_until_the_last_has_gone() -> None:
     finally:
         for one in (first, second, other):
             one.shut_down()
+
+
+@pytest.mark.parametrize("judges", [50, 51, 52, 53, 54, 300])
+def test_a_zygote_serves_more_judges_than_it_has_low_numbers_for(judges: int) -> None:
+    """A worker's pipes are put in place under numbers that judges' sockets have too."""
+    runner = SandboxRunner("memnet", ())
+    same = "def f(x):\n    print('said')\n    return x"
+    with contextlib.ExitStack() as stack:
+        stack.callback(runner.shut_down)
+        assert ask(runner, same).verdict == ""
+        for _ in range(judges):
+            other = sandbox._greeting(f"\0{runner._meeting}-numpy")
+            assert other is not None
+            stack.enter_context(other)
+        assert (ask(runner, same, x=2.0).values, runner.printed()) == ({"y": 2.0}, "said\n")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can be someone else")

@@ -391,7 +391,7 @@ def _judges(count: int, setup: Setup) -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(count, context, _begin, (setup,)) as pool:
         try:
             yield pool
-        except BaseException:
+        except BaseException:  # Ctrl-C too; it goes on its way when nothing is left behind
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - before:
                 process.kill()

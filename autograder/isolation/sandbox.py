@@ -28,6 +28,7 @@ from . import lockdown
 
 LIMITS = lockdown.Limits(memory=1 << 30, cpu_seconds=180)
 MANY = 32  # requests, half of them for workers, after which a zygote with torch takes the time to make forks cheaper
+START_SECONDS = 60.0  # in which a zygote must have started
 LEVEL_SIZE = 16  # bytes in which a worker says, before any student code, how it is locked
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "USER": "nobody", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
@@ -109,12 +110,14 @@ def _serve(judge: socket.socket, workers: set[int], sockets: Sequence[socket.soc
     try:
         message, descriptors, _, _ = socket.recv_fds(judge, 16, 3)
         if message == b"fork":
-            pid = os.fork()
-            if pid == 0:
-                _worker_main(sockets, descriptors)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    _worker_main(sockets, descriptors)
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
             workers.add(pid)
-            for descriptor in descriptors:
-                os.close(descriptor)
             judge.send(struct.pack("<i", pid))
         elif message:
             (pid,) = struct.unpack("<i", message)
@@ -132,7 +135,7 @@ def _small_pages() -> None:
 
 
 def _large_pages() -> None:
-    """Huge pages for what is loaded here, since a fork copies a line for each page: a third off what a worker with torch costs.
+    """Huge pages for what is loaded here, since a fork copies a line for each: a quarter off what a worker with torch costs.
 
     Kernels before 6.1 do not know of it, and nothing is lost.
     """
@@ -151,8 +154,8 @@ def _worker_main(sockets: Sequence[socket.socket], descriptors: Sequence[int]) -
     """In the fork: keep descriptors 0 to 4, lock down, say so, and serve. Never returns."""
     code = 70
     try:
-        for one in sockets:
-            one.detach()  # their numbers will be those of pipes
+        for one in sockets:  # with them gone the lowest numbers are free, however many judges there are
+            one.close()
         os.setsid()
         quiet = os.open(os.devnull, os.O_RDONLY)
         requests, replies, output = descriptors
@@ -160,7 +163,7 @@ def _worker_main(sockets: Sequence[socket.socket], descriptors: Sequence[int]) -
         high = [os.dup2(fd, 64 + index) for index, fd in enumerate(high)]
         for index, fd in enumerate(high):
             os.dup2(fd, index)
-        os.closerange(5, 256)
+        os.closerange(5, 256)  # the lock closes what is above
         level = lockdown.lock(LIMITS)
         os.write(4, level.value.encode().ljust(LEVEL_SIZE))
         Server(3, 4).run()
@@ -194,7 +197,8 @@ class Zygote:
     def __init__(self, torch: bool, meeting: str) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         address = f"\0{meeting}-{'torch' if torch else 'numpy'}"  # of no file: it is gone when nobody listens
-        for _ in range(100):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
             judge = _greeting(address)
             if judge is not None:
                 self._socket = judge
@@ -204,7 +208,7 @@ class Zygote:
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
                 try:
                     listener.bind(address)
-                except OSError:  # another judge is just starting it
+                except OSError:  # another judge is just starting it, and will listen
                     time.sleep(0.02)
                     continue
                 listener.listen()
@@ -262,7 +266,7 @@ class Zygote:
 def _greeting(address: str) -> socket.socket | None:
     """A connection to the zygote of that address, when it is ready; None if there is none."""
     judge = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    judge.settimeout(60)
+    judge.settimeout(START_SECONDS)
     try:
         judge.connect(address)
         if judge.recv(16) == b"ready":

@@ -107,7 +107,7 @@ class Runner:
         self._processes: dict[bool, Process] = {}
         self._sequence: dict[bool, int] = {}
         self._waits: dict[bool, float] = {}  # seconds that a worker has waited for a processor, when last asked
-        self._kept: dict[tuple[object, ...], tuple[Any, bytes, bytes]] = {}
+        self._kept: dict[tuple[object, ...], tuple[Any, bytes, bytes]] = {}  # what was sent for a case, to be sent again
         self._imported: set[tuple[bool, str]] = set()
         self._lost: dict[str, Answer] = {}
         self._printed: list[str] = []
