@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +190,22 @@ def _address(server: subprocess.Popen[bytes], tmp_path: Path) -> str:
     raise AssertionError((tmp_path / "lab.log").read_text())
 
 
+PROMPT = (
+    "([index, before]) => { const text = document.querySelector("
+    "`.jp-Cell[data-windowed-list-index='${index}'] .jp-InputPrompt`)?.innerText;"
+)
+
+
+def _in_time(wait: Callable[..., object], *what: object, **more: object) -> bool:
+    from playwright.sync_api import TimeoutError as TooLate
+
+    try:
+        wait(*what, **more, timeout=10_000)
+    except TooLate:
+        return False
+    return True
+
+
 class Notebook:
     """A notebook in JupyterLab, driven by the keyboard."""
 
@@ -211,20 +227,19 @@ class Notebook:
         while (at := self._active()) != index:
             self.page.keyboard.press("ArrowDown" if at < index else "ArrowUp")
             step = at + 1 if at < index else at - 1
-            self.page.wait_for_selector(f'.jp-Cell.jp-mod-active[data-windowed-list-index="{step}"]')
+            active = f'.jp-Cell.jp-mod-active[data-windowed-list-index="{step}"]'
+            _in_time(self.page.wait_for_selector, active)  # else the key is pressed again
 
     def run(self, index: int) -> Any:
         """Run a cell and wait until it is done. Returns its outputs."""
         self.go_to(index)
         cell = self.page.locator(f'.jp-Cell[data-windowed-list-index="{index}"]')
         before = cell.locator(".jp-InputPrompt").first.inner_text()
+        asked, begun = [index, before], f"{PROMPT} return text && text !== before; }}"
         self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_function(
-            "([index, before]) => { const prompt = document.querySelector("
-            "`.jp-Cell[data-windowed-list-index='${index}'] .jp-InputPrompt`);"
-            "return prompt && /\\[\\d+\\]/.test(prompt.innerText) && prompt.innerText !== before; }",
-            arg=[index, before],
-        )
+        if not _in_time(self.page.wait_for_function, begun, arg=asked):
+            self.page.keyboard.press("Control+Enter")  # JupyterLab was too busy to see it
+        self.page.wait_for_function(f"{PROMPT} return /\\[\\d+\\]/.test(text) && text !== before; }}", arg=asked)
         return cell.locator(".jp-OutputArea").first
 
 
