@@ -15,7 +15,7 @@ import errno
 import fcntl
 import functools
 import gc
-import importlib
+import importlib.metadata  # which Python 3.13 wants when caches are forgotten
 import json
 import linecache
 import logging

@@ -443,6 +443,7 @@ PATCHES = {
     "packed size too small": (*PACKED, 3, DAMAGED),
     "packed size too large": (*PACKED, 2**30, "memnet/rnn.py is larger than 1 MB; make it smaller"),
     "offset": (42, "<L", 7, DAMAGED),
+    "offset past the end": (42, "<L", 2**20, DAMAGED),
     "version": (6, "<H", 99, "a.zip is broken or is no zip; make the zip again and check that it opens"),
 }
 
@@ -453,7 +454,7 @@ def test_zip_patched(case: str, tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"memnet/rnn.py": RNN, "notes.txt": b"text"})
     patch(path, "memnet/rnn.py", offset, layout, value)
     assert problem in read(path).problem
-    if case != "version":  # trouble with what is not needed is none
+    if case not in ("version", "offset"):  # trouble with what is not needed is none, unless newer Pythons see an overlap
         path = make_zip(tmp_path / "b.zip", {"memnet/rnn.py": RNN, "notes.txt": b"text"})
         patch(path, "notes.txt", offset, layout, value)
         assert dict(read(path).sources) == {"rnn": RNN}

@@ -236,12 +236,11 @@ def test_trace_shows_the_students_lines_alone(runner: ProcessRunner) -> None:
     source = body("def inner(a):", "    return np.linalg.inv(a)", "return inner(np.zeros((2, 2)))  # here")
     answer = ask(runner, {"m": "from .deep import f", "deep": source})
     assert answer.text == "LinAlgError: Singular matrix"
-    assert answer.trace == (
-        '  File "memnet/deep.py", line 5, in f\n    return inner(np.zeros((2, 2)))  # here\n'
-        '           ^^^^^^^^^^^^^^^^^^^^^^^\n'
-        '  File "memnet/deep.py", line 4, in inner\n    return np.linalg.inv(a)\n'
-        '           ^^^^^^^^^^^^^^^^\n'
-    )  # fmt: skip
+    lines = [line for line in answer.trace.splitlines() if set(line) - set(" ~^")]  # each Python underlines in its own way
+    assert lines == [
+        '  File "memnet/deep.py", line 5, in f', "    return inner(np.zeros((2, 2)))  # here",
+        '  File "memnet/deep.py", line 4, in inner', "    return np.linalg.inv(a)",
+    ]  # fmt: skip
 
 
 def test_long_traces_are_cut(runner: ProcessRunner) -> None:
