@@ -189,6 +189,19 @@ def test_a_worker_dies_with_its_zygote(runner: SandboxRunner) -> None:
     assert not left
 
 
+def test_a_judge_kills_nobody_who_has_the_number_of_a_dead_worker() -> None:
+    own = SandboxRunner("memnet", ())
+    assert ask(own, "def f(x):\n    return x").verdict == ""
+    own._zygotes[False]._child.kill()
+    own._zygotes[False]._child.wait()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        own._processes[False]._pid = other.pid
+        own.shut_down()
+        time.sleep(0.1)
+        assert other.poll() is None
+        other.kill()
+
+
 # ---------------------------------------------------------------- zygotes that are shared
 
 

@@ -128,6 +128,7 @@ def _serve(judge: socket.socket, workers: set[int], sockets: Sequence[socket.soc
         elif message:
             (pid,) = struct.unpack("<i", message)
             workers.remove(pid)
+            os.kill(pid, signal.SIGKILL)  # by its parent, for whom nobody else has its number until it is waited for
             judge.send(struct.pack("<i", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
     except OSError:
         return False
@@ -250,8 +251,8 @@ class Zygote:
             raise SandboxError(f"a worker cannot be confined here: {process.output()}") from None
         return process
 
-    def reap(self, pid: int) -> int:
-        """Wait for a worker that is dead or dying; its exit code, negative for a signal."""
+    def end(self, pid: int) -> int:
+        """Have a worker killed if it still runs, and waited for; its exit code, negative for a signal."""
         try:
             self._socket.send(struct.pack("<i", pid))
             (code,) = struct.unpack("<i", self._socket.recv(16))
@@ -397,10 +398,8 @@ class ConfinedProcess:
     def _end(self) -> int:
         """Kill what is left and learn how it ended."""
         if self._ended is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
             try:
-                self._ended = self._zygote.reap(self._pid)
+                self._ended = self._zygote.end(self._pid)
             except SandboxError:  # workers die with their zygote; the next fork says that it is gone
                 self._ended = -int(signal.SIGKILL)
         return self._ended
