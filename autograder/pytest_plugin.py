@@ -101,7 +101,8 @@ class _GradingSession:
     def __init__(self, config: pytest.Config) -> None:
         try:
             self.level = grading.isolation(config.option.unsafe)
-            assignment = find_assignment(Path(config.option.assignment) if config.option.assignment else None)
+            named = Path(config.option.assignment) if config.option.assignment else None
+            assignment = find_assignment(named, Path(config.option.submission))
             given = Path(config.option.bundle) if config.option.bundle else None
             self.bundle, _ = ready_bundle(assignment, given)
             self.properties: Mapping[str, Property] = load_properties(assignment)

@@ -189,6 +189,19 @@ def test_a_worker_dies_with_its_zygote(runner: SandboxRunner) -> None:
     assert not left
 
 
+def test_a_judge_kills_nobody_who_has_the_number_of_a_dead_worker() -> None:
+    own = SandboxRunner("memnet", ())
+    assert ask(own, "def f(x):\n    return x").verdict == ""
+    own._zygotes[False]._child.kill()
+    own._zygotes[False]._child.wait()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        own._processes[False]._pid = other.pid
+        own.shut_down()
+        time.sleep(0.1)
+        assert other.poll() is None
+        other.kill()
+
+
 # ---------------------------------------------------------------- zygotes that are shared
 
 
@@ -228,7 +241,7 @@ def test_a_zygote_serves_more_judges_than_it_has_low_numbers_for(judges: int) ->
         stack.callback(runner.shut_down)
         assert ask(runner, same).verdict == ""
         for _ in range(judges):
-            other = sandbox._greeting(f"\0{runner._meeting}-numpy")
+            other = sandbox._greeting(sandbox._address(False, runner._meeting))
             assert other is not None
             stack.enter_context(other)
         assert (ask(runner, same, x=2.0).values, runner.printed()) == ({"y": 2.0}, "said\n")
@@ -243,12 +256,46 @@ def test_a_zygote_serves_nobody_else() -> None:
     )
     try:
         assert ask(runner, "def f(x):\n    return x").verdict == ""
-        address = f"{runner._meeting}-numpy"
+        address = sandbox._address(False, runner._meeting)[1:]
         done = subprocess.run([sys.executable, "-c", program, address], capture_output=True, text=True, check=True, timeout=30)
         assert done.stdout.strip() == "b''"
         assert ask(runner, "def f(x):\n    return x").verdict == ""
     finally:
         runner.shut_down()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can be someone else")
+def test_a_judge_takes_nobody_else_for_its_zygote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else on the machine who listens first would be sent a submission, and say which process is to be killed."""
+    monkeypatch.setattr(sandbox, "START_SECONDS", 0.5)
+    runner = SandboxRunner("memnet", ())
+    program = (
+        "import os, socket, struct, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+        "s.bind('\\0' + sys.argv[1]); s.listen(); print('listens', flush=True); judge, _ = s.accept()\n"
+        "try: judge.send(b'ready'); message, pipes, _, _ = socket.recv_fds(judge, 16, 3)\n"
+        "except OSError: message = b''\n"
+        "if message: judge.send(struct.pack('<i', os.getpid())); os.write(pipes[1], b'full'.ljust(16))\n"
+        "print(message, os.read(pipes[0], 999) if message else ''); sys.stdin.read()"
+    )
+    address = sandbox._address(False, runner._meeting)[1:]
+    command = [sys.executable, "-c", program, address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger:
+        try:
+            assert stranger.stdout is not None
+            assert stranger.stdout.readline() == "listens\n"
+            with pytest.raises(sandbox.SandboxError, match="did not start"):
+                runner.start(False)
+            assert stranger.communicate(timeout=10)[0].strip() == "b''"
+        finally:
+            stranger.kill()
+            runner.shut_down()
+
+
+def test_the_address_of_one_zygote_does_not_tell_that_of_another() -> None:
+    meeting = meeting_name()
+    one, other = (sandbox._address(torch, meeting)[1:] for torch in (False, True))
+    assert len({one.rpartition("-")[2], other.rpartition("-")[2], meeting.rpartition("-")[2]}) == 3
+    assert one.rpartition("-")[0] == other.rpartition("-")[0] == "autograder"
 
 
 # ---------------------------------------------------------------- a machine that is busy with others

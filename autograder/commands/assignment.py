@@ -30,12 +30,18 @@ def add_policy_option(command: argparse.ArgumentParser) -> None:
                          help="who may hand in later: columns student, and due, days, hours or late_days")  # fmt: skip
 
 
-def find_assignment(folder: Path | None) -> Path:
-    """The assignment's folder: as given, or the only one there is. Raises UsageError."""
+def find_assignment(folder: Path | None, submissions: Path | None = None) -> Path:
+    """The assignment's folder: as given, or the only one there is. Raises UsageError.
+
+    submissions: what is graded. An assignment is code that is run, and one that somebody handed in is none.
+    """
     if folder is not None:
         return folder
     for root in (Path.cwd(), Path(__file__).resolve().parents[2]):
         found = sorted(path.parent for path in root.glob("assignments/*/assignment.toml"))
+        if submissions is not None and any(submissions.resolve() in path.resolve().parents for path in found):
+            raise UsageError(f"{found[0]}: is part of what is graded, and not taken for the assignment; go to the project's "
+                             "root, or name the assignment with --assignment")  # fmt: skip
         if len(found) == 1:
             return found[0]
         if found:

@@ -73,7 +73,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 def _grade(options: argparse.Namespace) -> int:
     level = grading.isolation(options.unsafe)
-    assignment = find_assignment(options.assignment)
+    assignment = find_assignment(options.assignment, options.submissions)
     policy = policy_of(assignment, options.extensions)
     bundle, path = ready_bundle(assignment, options.bundle)
     if options.jobs < 1:

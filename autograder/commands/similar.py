@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     except similar.SimilarityError as error:
         raise UsageError(str(error)) from None
     _make_room(options.out)
-    assignment = load_assignment(find_assignment(options.assignment))
+    assignment = load_assignment(find_assignment(options.assignment, options.submissions))
     listing = read_export(options.submissions, options.format, assignment.package)
     found = [read_entry(entry, package=assignment.package) for entry in listing.entries]
     for submission in found:

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("give either --out SHEET, to make a sheet, or --merge FILE.csv, to take one in")
     if options.out is not None and options.submissions is None:
         raise UsageError("name the submissions too: the answers are in their notebooks")
-    assignment = load_assignment(find_assignment(options.assignment))
+    assignment = load_assignment(find_assignment(options.assignment, options.submissions))
     if not assignment.written:
         raise UsageError(f"{assignment.folder / 'assignment.toml'}: declares no [[written]] question")
     return _merge(options, assignment) if options.merge else _make(options, assignment)

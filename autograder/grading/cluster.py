@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from ..checks.bundle import write_file
 from . import journal as journals
-from .grade import Record
+from .grade import Record, blind_to_the_folder
 from .journal import Journal, JournalError
 
 FOLDER = ".shards"  # of a results folder: what other machines are at work on
@@ -79,7 +79,7 @@ class Shard:
         command = [*self.command, "--shard", f"{self.number}/{self.count}", "--out", self.folder]
         patient_until = time.monotonic() + PATIENCE
         while True:
-            done = subprocess.run([sys.executable, "-c", PROGRAM, str(os.getpid()), *command], stdin=subprocess.DEVNULL,
+            done = subprocess.run([sys.executable, "-P", "-c", PROGRAM, str(os.getpid()), *command], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)  # fmt: skip
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             last = said[-1][:500] if said else f"exit code {done.returncode}"
@@ -131,7 +131,8 @@ def grade(
             for name in _new_lines(Path(shard.folder) / AUDIT, seen):
                 done(name)
 
-    failed = engine.run(shards, plan.jobs, look)
+    with blind_to_the_folder():
+        failed = engine.run(shards, plan.jobs, look)
     look()
     gather(book, stamped)
     if failed:

@@ -383,12 +383,30 @@ def _in_parallel(queue: list[Entry], suspects: list[Entry], run: _Run, jobs: int
 
 
 @contextmanager
+def blind_to_the_folder() -> Iterator[None]:
+    """Python processes that are started meanwhile import nothing from the folder that this one was started in.
+
+    They would look there first, before their own library, and it may be that of a submission with a pickle.py.
+    """
+    name = "PYTHONSAFEPATH"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
 def _judges(count: int, setup: Setup) -> Iterator[ProcessPoolExecutor]:
     """Processes that judge. When the run is stopped they are killed: one may be waiting for a program that hangs."""
     before = set[BaseProcess](multiprocessing.active_children())
     setup = replace(setup, meeting=meeting_name())  # zygotes end with the judges, and others are started anew
     context = multiprocessing.get_context("spawn")  # never a fork of a process that knows
-    with ProcessPoolExecutor(count, context, _begin, (setup,)) as pool:
+    with blind_to_the_folder(), ProcessPoolExecutor(count, context, _begin, (setup,)) as pool:
         try:
             yield pool
         except BaseException:  # Ctrl-C too; it goes on its way when nothing is left behind

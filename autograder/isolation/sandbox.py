@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import hashlib
 import os
 import secrets
 import select
@@ -96,13 +97,18 @@ def _part_with(judge: socket.socket, workers: set[int]) -> None:
 def _greet(listener: socket.socket) -> socket.socket | None:
     """A judge that calls, if it is of the same user: the address is open to all."""
     judge, _ = listener.accept()
-    _, user, _ = struct.unpack("3i", judge.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     with contextlib.suppress(OSError):
-        if user == os.getuid():
+        if _is_ours(judge):
             judge.send(b"ready")
             return judge
     judge.close()
     return None
+
+
+def _is_ours(peer: socket.socket) -> bool:
+    """Whether the other end of a connection, or who listened there, is of the same user, by the kernel's word."""
+    _, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return bool(user == os.getuid())
 
 
 def _serve(judge: socket.socket, workers: set[int], sockets: Sequence[socket.socket]) -> bool:
@@ -122,6 +128,7 @@ def _serve(judge: socket.socket, workers: set[int], sockets: Sequence[socket.soc
         elif message:
             (pid,) = struct.unpack("<i", message)
             workers.remove(pid)
+            os.kill(pid, signal.SIGKILL)  # by its parent, for whom nobody else has its number until it is waited for
             judge.send(struct.pack("<i", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
     except OSError:
         return False
@@ -196,7 +203,7 @@ class Zygote:
 
     def __init__(self, torch: bool, meeting: str) -> None:
         self._child: subprocess.Popen[bytes] | None = None
-        address = f"\0{meeting}-{'torch' if torch else 'numpy'}"  # of no file: it is gone when nobody listens
+        address = _address(torch, meeting)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             judge = _greeting(address)
@@ -244,8 +251,8 @@ class Zygote:
             raise SandboxError(f"a worker cannot be confined here: {process.output()}") from None
         return process
 
-    def reap(self, pid: int) -> int:
-        """Wait for a worker that is dead or dying; its exit code, negative for a signal."""
+    def end(self, pid: int) -> int:
+        """Have a worker killed if it still runs, and waited for; its exit code, negative for a signal."""
         try:
             self._socket.send(struct.pack("<i", pid))
             (code,) = struct.unpack("<i", self._socket.recv(16))
@@ -263,13 +270,26 @@ class Zygote:
                 self._child.stderr.close()
 
 
+def _address(torch: bool, meeting: str) -> str:
+    """Where a zygote listens: of no file, so that it is gone when nobody does.
+
+    Everybody on the machine is shown the addresses in use. One does not tell what the other will be, or somebody else
+    could be there first.
+    """
+    secret = hashlib.sha256(f"{meeting} {'torch' if torch else 'numpy'}".encode()).hexdigest()
+    return f"\0autograder-{secret[:32]}"
+
+
 def _greeting(address: str) -> socket.socket | None:
-    """A connection to the zygote of that address, when it is ready; None if there is none."""
+    """A connection to the zygote of that address, when it is ready; None if there is none, or it is somebody else's.
+
+    Who is taken for a zygote is sent submissions and hidden inputs, and says which process a worker is, to be killed.
+    """
     judge = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     judge.settimeout(START_SECONDS)
     try:
         judge.connect(address)
-        if judge.recv(16) == b"ready":
+        if _is_ours(judge) and judge.recv(16) == b"ready":
             return judge
     except OSError:
         pass
@@ -378,10 +398,8 @@ class ConfinedProcess:
     def _end(self) -> int:
         """Kill what is left and learn how it ended."""
         if self._ended is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
             try:
-                self._ended = self._zygote.reap(self._pid)
+                self._ended = self._zygote.end(self._pid)
             except SandboxError:  # workers die with their zygote; the next fork says that it is gone
                 self._ended = -int(signal.SIGKILL)
         return self._ended

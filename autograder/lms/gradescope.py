@@ -20,6 +20,7 @@ from .export import Export, IntakeError
 TITLE = "Gradescope bulk export"
 METADATA = "submission_metadata.yml"
 MAX_METADATA = 512 * MB  # every attempt's results are in it
+MAX_LISTED = 1000  # students or attempts of one submission: a few bytes of YAML can say a million times "the same again"
 # Every scalar stays a string: a student's number of 0123 is no octal, and no tag makes an object.
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 RESULTS = re.compile(rb"( +):?results:(?: |$|\r?\n)")
@@ -54,7 +55,10 @@ def _metadata(export: Export) -> dict[str, Mapping[str, Any]]:
     if not isinstance(loaded, dict) or not all(isinstance(value, dict) for value in loaded.values()):
         raise IntakeError(f"{export.shown}: {METADATA} is not a list of submissions; export them again")
     found = {str(key): value for key, value in loaded.items()}
-    for key in found:
+    for key, value in found.items():
+        if any(len(_list(_get(value, what))) > MAX_LISTED for what in ("submitters", "history")):
+            raise IntakeError(f"{export.shown}: {METADATA} lists more than {MAX_LISTED} students or attempts for "
+                              f"{visible(key)}; export the submissions again")  # fmt: skip
         if "/" in key or "\\" in key or key in (".", ".."):
             raise IntakeError(f"{export.shown}: {METADATA} names {visible(key)}, which is no folder here; export again")
     return found

@@ -357,6 +357,50 @@ def test_names_with_markup_on_a_terminal(hostile: Path, bundle_file: Path, tmp_p
     assert b"\x1b]0;" not in said
 
 
+# ---------------------------------------------------------------- the grader, started in a submission's folder
+
+# What Python imports when it starts a process of its own, and what it looks for at any start.
+IMPORTED = ("multiprocessing", "pickle", "struct", "socket", "numpy", "sitecustomize", "usercustomize", "autograder")
+
+
+@pytest.mark.parametrize("more", [("--jobs", "1"), pytest.param(("--dask", "local", "--jobs", "1"), marks=pytest.mark.attack)])
+def test_nothing_is_imported_from_the_folder_where_the_grader_is_started(
+    more: tuple[str, ...], bundle_file: Path, tmp_path: Path
+) -> None:
+    mark, folder = tmp_path / "trapped", tmp_path / "one"
+    write_package(folder, {"rnn": b"def rnn_step(*a):\n    return 1.0\n"})
+    for name in IMPORTED:
+        (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write({name!r})\nraise SystemExit")
+    program = tmp_path / "bin" / "autograder"  # as pip makes it
+    program.parent.mkdir()
+    program.write_text("import sys\nfrom autograder.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n")
+    assignment = harness.ROOT / "assignments" / "memory_in_networks"
+    command = [sys.executable, program, "grade", ".", "--assignment", assignment, "--bundle", bundle_file, *more]
+
+    def grade(out: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, "--out", tmp_path / out], cwd=folder, capture_output=True, text=True, timeout=120,
+                              env={**os.environ, "PYTHONPATH": str(harness.ROOT)}, check=False)  # fmt: skip
+
+    done = grade("out")
+    assert (done.returncode, mark.exists()) == (0, False), done.stderr
+    subprocess.run([sys.executable, "-c", "import pickle"], cwd=folder, check=False)
+    assert mark.exists(), "a plain start imports it, or this proves nothing"
+
+
+def test_an_assignment_that_was_handed_in_is_not_run(bundle_file: Path, run: Run, tmp_path: Path) -> None:
+    write_package(tmp_path / "one", {"rnn": b"x = 1"})
+    theirs = tmp_path / "one" / "assignments" / "theirs"
+    theirs.mkdir(parents=True)
+    for name in ("assignment.toml", "properties.py"):
+        (theirs / name).write_text(f"open({str(tmp_path / 'trapped')!r}, 'w')")
+    for command in (("grade", "."), ("similar", "."), ("written", tmp_path / "records", ".")):
+        done = run("autograder", *command, "--out", tmp_path / "out", cwd=tmp_path / "one",
+                   env={"PYTHONPATH": str(harness.ROOT)})  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        assert "is part of what is graded, and not taken for the assignment; go to the project's root" in done.stderr
+    assert not (tmp_path / "trapped").exists()
+
+
 # ---------------------------------------------------------------- pytest
 
 

@@ -102,6 +102,8 @@ def test_gradescope_results_are_skipped(end: str, tmp_path: Path) -> None:
         ("a: [", "submission_metadata.yml is damaged ("),
         ("- a\n", "submission_metadata.yml is not a list of submissions; export them again"),
         ("a: 1\n", "submission_metadata.yml is not a list of submissions; export them again"),
+        ("a: {s: &s {':name': x}, ':submitters': [" + "*s, " * 1001 + "]}\n",
+         "submission_metadata.yml lists more than 1000 students or attempts for a; export the submissions again"),
         ("../up: {}\n", "submission_metadata.yml names ../up, which is no folder here; export again"),
         ("[" * 5000, "submission_metadata.yml is damaged ("),
         ("{}", "holds no submission; give what the system exported, or a folder of folders or zips"),
