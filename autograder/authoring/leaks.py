@@ -77,12 +77,13 @@ def statements(source: str) -> Iterator[str]:
 
 
 def _values(source: str) -> Iterator[str]:
-    """What statements return or assign, without blanks: as it is written, and as Python would write it."""
+    """What statements compute, to return or assign it, without blanks: as it is written, and as Python would write it."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) and node.value is not None:
-            for text in {ast.unparse(node.value), ast.get_source_segment(source, node.value) or ""}:
-                if len(_dense(text)) >= TELLING and any(letter.isalpha() for letter in text):
-                    yield _dense(text)
+        if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) or node.value is None:
+            continue
+        if any(isinstance(part, ast.BinOp | ast.Call | ast.Compare | ast.Subscript) for part in ast.walk(node.value)):
+            texts = {_dense(ast.unparse(node.value)), _dense(ast.get_source_segment(source, node.value) or "")}
+            yield from (text for text in texts if len(text) >= TELLING)
 
 
 def _without_docstrings(source: str) -> str:
