@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -117,8 +116,8 @@ def test_unknown_question(folder: Path) -> None:
     code, text = python(folder, "-m", "checks", "rnn_backwards")
     assert (code, text.startswith("there is no question 'rnn_backwards'; did you mean rnn_backward or ")) == (2, True)
     for word, says in {
-        "zzz": "there is no question 'zzz'; name a function, such as same_bag_pair, a number, such as A1, a part, such as A, or "
-               "a file, such as order.py\n",
+        "zzz": "there is no question 'zzz'; name a function, such as same_bag_pair, a number, such as A1, a part, such as A, "
+               "or a file, such as order.py\n",
         "memory_task_lable": "there is no question 'memory_task_lable'; did you mean memory_task_label or memory_task",
         "g5": "G5 is answered in words, in the notebook; people grade it\n",
     }.items():  # fmt: skip
@@ -139,11 +138,12 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_a_function_prints_is_shown(folder: Path, solution: Mapping[str, bytes]) -> None:
     fill(folder, solution, "rnn")
-    edit(folder, "rnn", "    return np.tanh(x_t @ W_xh.T", "    print('state', h_prev.shape, '\\x1b')\n    return np.tanh(x_t @ W_xh.T")
+    line = "    return np.tanh(x_t @ W_xh.T"
+    edit(folder, "rnn", line, f"    print('state', h_prev.shape, '\\x1b')\n{line}")
     _, text = python(folder, "-m", "checks", "rnn_step")
-    assert "\nYour code printed:\n    state (3, 5) �\n" in text
-    assert "printed" not in python(folder, "-m", "checks")[1]
-    assert "printed" not in python(folder, "-m", "checks", "rnn_forward")[1]
+    assert "\nPrinted while your code ran:\n    state (3, 5) �\n" in text
+    assert "Printed" not in python(folder, "-m", "checks")[1]
+    assert "Printed" not in python(folder, "-m", "checks", "rnn_forward")[1]
 
 
 def test_damaged_folder(folder: Path) -> None:

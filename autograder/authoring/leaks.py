@@ -1,9 +1,9 @@
 """Whether anything of the solution stands in what students are given. Staff only; imports the standard library and bake.
 
-Looked for are statements (as Python would write them, whatever the layout), whole lines, comments, what a statement returns
-or assigns, telling names and constants; looked at are all files, in zips and `.npz` files inside them too, every text of a notebook, base64 included.
-What the stubs have as code, and the names and numbers that their docstrings tell, is no secret; a line of the solution is one
-in a docstring too.
+Looked for are statements (as Python would write them, whatever the layout), whole lines, comments, what a statement computes,
+telling names and constants; looked at are all files, in zips and `.npz` files inside them too, every text of a notebook,
+base64 included. What the stubs have as code, and the names and numbers that their docstrings tell, is no secret; a line of the
+solution is one in a docstring too.
 """
 
 from __future__ import annotations
