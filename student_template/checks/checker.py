@@ -82,8 +82,8 @@ def load(question: str, case: str) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m checks [question ...] [--watch]``. Returns 0 if all that was checked is right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m checks", description="Check your modules on the public cases.")
-    parser.add_argument("questions", nargs="*", metavar="question", 
-                        help="a function, a number such as B1, a part such as B, or a file such as rnn.py; none: all of them")  # fmt: skip
+    what = "a function, a number such as B1, a part such as B, or a file such as rnn.py; none: all of them"
+    parser.add_argument("questions", nargs="*", metavar="question", help=what)
     parser.add_argument("--watch", action="store_true", help="check again whenever a module is saved")
     options = parser.parse_args(arguments)
     try:
@@ -169,7 +169,7 @@ def _check_and_print(checker: Checker, names: Sequence[str], *, detailed: bool) 
             _print(line)
     if detailed:
         checker.runner.close()  # when a process has ended, all that it printed is here
-        _print_lines("Your code printed:", clean(checker.runner.printed(), PRINTED))
+        _print_lines("Printed while your code ran:", clean(checker.runner.printed(), PRINTED))
     _print(f"\n{earned:g} of {possible:g} points by the public checks. Grading adds hidden cases of the same kind.")
     return right
 
