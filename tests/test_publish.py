@@ -94,7 +94,11 @@ def test_a_canary_is_found_wherever_it_is_planted(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    ["canary_state = np.tanh(x @ W.T + 0.48151623)", "np.tanh(x @ W.T\n    + 0.48151623)", "# the canary sings at dawn, louder"],
+    [
+        "canary_state = np.tanh(x @ W.T + 0.48151623)",
+        "np.tanh(x @ W.T\n    + 0.48151623)",
+        "# the canary sings at dawn, louder",
+    ],
 )
 def test_a_stub_must_not_say_what_its_solution_does(planted: str) -> None:
     split = release.split_solution(CANARY.replace("Doc.", f"Doc.\n\n    Hint:\n    {planted} than coal\n    "), "rnn.py")
