@@ -260,6 +260,13 @@ def test_properties_that_do_not_judge(check: Callable[..., Any], changed: dict[s
     assert message in str(error.value)
 
 
+def test_a_draw_that_asks_for_a_size_that_is_not_given_is_refused(tmp_path: Path) -> None:
+    draw = "draw=lambda rng, sizes: {'x': rng.normal(size=sizes['D'])}"
+    loaded = load_assignment(folder(tmp_path, first=FIRST + f"QUESTIONS = [question('half', 'A1', {draw})]"))
+    with pytest.raises(AssignmentError, match=r"^question half: case a: draw asks for 'D', and there is no such size; give it"):
+        bake(loaded)
+
+
 # ---------------------------------------------------------------- folders
 
 TOML = """

@@ -267,7 +267,12 @@ def draw_inputs(question: Question, case: Case, seed: str) -> Inputs:
     number = hashlib.sha256(f"{seed}/{question.name}/{case.name}".encode()).digest()[:8]
     rng = np.random.default_rng(int.from_bytes(number, "big"))
     draw = case.draw or question.draw
-    inputs = dict(draw(rng, case.sizes)) if draw else {}
+    try:
+        inputs = dict(draw(rng, case.sizes)) if draw else {}
+    except KeyError as error:  # most often an axis that draw takes for granted
+        raise DeclarationError(
+            f"case {case.name}: draw asks for {error}, and there is no such size; give it in the case"
+        ) from None
     for name, text in question.inputs.items():
         spec = parse_spec(text)
         if spec.kind == "size":
