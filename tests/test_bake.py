@@ -260,6 +260,13 @@ def test_properties_that_do_not_judge(check: Callable[..., Any], changed: dict[s
     assert message in str(error.value)
 
 
+def test_a_draw_that_asks_for_a_size_that_is_not_given_is_refused(tmp_path: Path) -> None:
+    draw = "draw=lambda rng, sizes: {'x': rng.normal(size=sizes['D'])}"
+    loaded = load_assignment(folder(tmp_path, first=FIRST + f"QUESTIONS = [question('half', 'A1', {draw})]"))
+    with pytest.raises(AssignmentError, match=r"^question half: case a: draw asks for 'D', and there is no such size; give it"):
+        bake(loaded)
+
+
 # ---------------------------------------------------------------- folders
 
 TOML = """
@@ -294,7 +301,7 @@ def folder(path: Path, **files: str) -> Path:
 
 
 def test_assignment_is_loaded_and_baked(tmp_path: Path) -> None:
-    found = load_assignment(folder(tmp_path, properties="PROPERTIES = {'same': len}\n"))
+    found = load_assignment(folder(tmp_path, toml=f"total = 4{TOML}", properties="PROPERTIES = {'same': len}\n"))
     assert (found.name, found.title, found.version, found.package) == ("toy-task", "A toy", "1.0", "toy")
     assert [question.name for question in found.questions] == ["two", "ten"]  # A2 before A10
     assert found.properties == {"same": len}
@@ -318,9 +325,9 @@ def test_source_hash_is_of_what_decides_the_bundle(tmp_path: Path) -> None:
     assert len(hashes) == 5
 
 
-@pytest.mark.parametrize("rules", ["[late]\npolicy = 'constant'", "[points]\ncap = 90", "[gradescope]\nhours = 2"])
+@pytest.mark.parametrize("rules", ["[late]\npolicy = 'constant'", "total = 4", "[points]\ncap = 90", "[gradescope]\nhours = 2"])
 def test_rules_that_change_while_students_work_make_no_bundle_stale(tmp_path: Path, rules: str) -> None:
-    ruled = folder(tmp_path / "ruled", toml=f"{TOML}\n{rules}\n")
+    ruled = folder(tmp_path / "ruled", toml=f"{TOML}\n{rules}\n" if rules[0] == "[" else rules + TOML)
     assert source_hash(ruled) == source_hash(folder(tmp_path / "plain"))
     other = folder(tmp_path / "other", toml=f"{TOML}\n[late_days]\nx = 1\n")
     assert source_hash(other) != source_hash(ruled)
@@ -368,6 +375,8 @@ def test_hidden_hints_are_shown_as_the_settings_say(tmp_path: Path, settings: st
         ({"toml": "deadline = 2026-12-01T23:59:00" + TOML}, "assignment.toml",
          r"deadline needs date, time and offset, such as 2026-12-01T23:59:00\+01:00"),
         ({"toml": "deadline = 'Friday'" + TOML}, "assignment.toml", "deadline needs date, time and offset"),
+        ({"toml": "total = 5" + TOML}, "assignment.toml",
+         r"total is 5, and the questions make 4 \(4 automatic, 0 written\); change one of them"),
         ({"properties": "1 / 0"}, "properties.py", "ZeroDivisionError: division by zero; mend the file"),
         ({"properties": "WRONG = {}"}, "properties.py", "PROPERTIES"),
     ],

@@ -51,10 +51,16 @@ def test_bands_end_at_their_bounds(error: float, band: str, scale: float) -> Non
     found = check("3", expected, got, bounds=(2.0**-40, 2.0**-20))
     assert found.right is (band != "wrong")
     assert bool(found.findings) is (band == "wrong")
-    wanted = "y is right to float32 accuracy only; stay in float64" if band == "float32" else ""
-    assert found.warning == wanted
+    wanted = "y is right to float32 accuracy only; is a part of it computed in float32, or something small added?"
+    assert found.warning == (wanted if band == "float32" else "")
     if error == error:
         assert found.error == pytest.approx(error, rel=1e-3)
+
+
+def test_what_is_in_float32_is_told_to_stay_in_float64() -> None:
+    wanted = np.array([1 / 3, 1.0])
+    found = check("2", wanted, wanted.astype(np.float32), bounds=(1e-12, 1e-6))
+    assert (found.right, found.warning) == (True, "y is right to float32 accuracy only; stay in float64")
 
 
 def test_whole_numbers_have_no_float32_band() -> None:

@@ -79,6 +79,19 @@ def test_plain_cases_come_first(cases: Any, options: Any, told: list[str], other
     )
 
 
+def test_an_error_of_several_lines_keeps_its_place() -> None:
+    text = "RuntimeError: in loading:\n\tMissing key: a.\n\tUnexpected key: b. "
+    assert explain(report("crashed", case("small", "crashed", text=text))) == [
+        "case small: stopped with an error", "  RuntimeError: in loading:", "  Missing key: a.", "  Unexpected key: b.",
+    ]  # fmt: skip
+
+
+def test_a_change_in_place_is_noted_once_by_plain_names() -> None:
+    notes = [f"changes its input in place: {names}. Work on a copy" for names in ("h0", "h0, h_middle", "x")]
+    cases = [case("a", "passed", warnings=["n", note]) for note in notes]
+    assert explain(report("passed", *cases)) == ["Note: n", f"Note: {notes[0]}"]
+
+
 @pytest.mark.parametrize("verdict", ["passed", "not_implemented"])
 def test_nothing_but_notes_is_said_of_what_is_right_or_not_begun(verdict: str) -> None:
     cases = (

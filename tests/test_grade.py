@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -70,6 +71,8 @@ def graded(submissions: Path, bundle_file: Path, run: Run, tmp_path_factory: pyt
     assert done.returncode == 0, done.stderr
     assert "not a submission: notes.txt" in done.stderr
     assert "8 submissions: 7 graded, 1 unreadable" in done.stdout
+    assert "\nstudent-007: unreadable: " in f"\n{done.stderr}"
+    assert re.search(r"^same_bag_pair +\d+% +\d +not written yet \(\d\)", done.stdout, re.M)
     return out
 
 

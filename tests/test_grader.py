@@ -163,7 +163,7 @@ def test_a_crash_shows_the_students_line_and_nothing_of_ours(folder: Path) -> No
     [
         ("rnn_bakward", "There is no question 'rnn_bakward'; did you mean rnn_backward or"),
         ("Rnn_Step", "There is no question 'Rnn_Step'; did you mean rnn_step"),
-        ("<b>zzz</b>", "There is no question '<b>zzz</b>'; there are same_bag_pair, "),
+        ("<b>zzz</b>", "There is no question '<b>zzz</b>'; name a function, such as same_bag_pair, "),
     ],
 )
 def test_a_bad_name_gets_near_ones(folder: Path, word: str, says: str) -> None:

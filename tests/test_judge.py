@@ -512,6 +512,24 @@ def test_a_function_does_not_fall_with_another(
     assert [text for text in told if not text.startswith("y[0, 0]")] == findings
 
 
+COUNTS = Question(
+    "half", number="A1", module="m", points=2, minutes=5, calls=("n_0 = half(T_0)", "n_1 = half(T_1)"), inputs={},
+    outputs={"n": "number"}, oracle=lambda T: T // 2, draw=lambda rng, sizes: {"T_0": 7, "T_1": 12},
+    cases=(Case("small"), Case("other", hidden=True)), mistakes=(Mistake("M", "Which way?", lambda T: T),),
+)  # fmt: skip
+
+
+def test_a_number_is_called_by_the_call_that_gave_it(runner: ProcessRunner) -> None:
+    """n_0 is no name that a student knows."""
+    report = judge(runner, bake_question(COUNTS, "seed", {}), "def half(T):\n    return -(-T // 2)\n")
+    assert [value["findings"] for value in case_of(report, "small")["values"]] == [["half(7) is 4; expected 3"], []]
+
+
+def test_what_is_not_written_yet_has_no_trace(runner: ProcessRunner) -> None:
+    report = judge(runner, bake_question(TWO, "seed", {}), DOUBLE + STUB.format("shift"))
+    assert [case["trace"] for case in report["cases"]] == ["", ""]
+
+
 BUSY = "def {}(x):\n    {}\n    return {}\n"
 QUARTER = "import time; time.sleep(0.25)"
 

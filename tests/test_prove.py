@@ -744,10 +744,12 @@ def test_mistakes_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_draft_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "ann/memnet").mkdir(parents=True)
     (tmp_path / "ann/memnet/rnn.py").write_text("def rnn_step(*args):\n    return 3\n", encoding="utf-8")
-    assert cli.main(["draft", str(tmp_path / "ann"), "rnn_step"]) == 0
+    assert cli.main(["draft", str(tmp_path / "ann"), "b1"]) == 0
     assert "_draft_rnn_step = rnn_step" in capsys.readouterr().out
     assert cli.main(["draft", str(tmp_path / "ann"), "nothing"]) == 2
-    assert "nothing: no such question" in capsys.readouterr().err
+    assert "nothing: no such question; there are same_bag_pair, " in capsys.readouterr().err
+    assert cli.main(["draft", str(tmp_path / "ann"), "rnn_stp"]) == 2
+    assert "rnn_stp: no such question; did you mean rnn_step or " in capsys.readouterr().err
     assert cli.main(["draft", str(tmp_path / "none"), "rnn_step"]) == 2
 
 

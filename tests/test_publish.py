@@ -92,6 +92,21 @@ def test_a_canary_is_found_wherever_it_is_planted(kind: str) -> None:
     assert str(error.value).startswith(name)
 
 
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "canary_state = np.tanh(x @ W.T + 0.48151623)",
+        "np.tanh(x @ W.T\n    + 0.48151623)",
+        "# the canary sings at dawn, louder",
+    ],
+)
+def test_a_stub_must_not_say_what_its_solution_does(planted: str) -> None:
+    split = release.split_solution(CANARY.replace("Doc.", f"Doc.\n\n    Hint:\n    {planted} than coal\n    "), "rnn.py")
+    found = leaks.secrets({"rnn": split.full}, {"rnn": split.stub})
+    with pytest.raises(AssignmentError, match=r"^memnet/rnn\.py: holds the solution's '.*'; write it differently there$"):
+        leaks.refuse_leaks(found, {"memnet/rnn.py": split.stub.encode()})
+
+
 def test_the_students_zip_is_searched_as_it_is_given_out(made: publish.Release, assignment: Assignment) -> None:
     """Over the finished zip, with secrets made of the reference's own text here: the marked lines, and nothing else."""
     secret = set()

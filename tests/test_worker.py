@@ -195,6 +195,7 @@ RAISED = [
     ("open('answers')", "forbidden", "this is not allowed here: files cannot be opened here"),
     ("import builtins; builtins.open('answers')", "forbidden", "this is not allowed here: files cannot be opened here"),
     ("input('x? ')", "crashed", "EOFError: there is nobody to type here"),
+    ("breakpoint()", "crashed", "EOFError: there is nobody to type here"),
     ("exit()", "crashed", "the code asked Python to exit"),
     ("raise SystemExit(0)", "crashed", "the code asked Python to exit"),
     ("raise KeyboardInterrupt", "crashed", "KeyboardInterrupt"),

@@ -77,7 +77,8 @@ def _sentences(value: Any) -> str:
         return "expected a list of sentences, each a str"
     split = [re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", line.casefold()) for line in value]
     if len(split) < 2:
-        return f"there are {len(split)} sentences; the last word can only depend on the first if there are two or more"
+        number = "is 1 sentence" if len(split) == 1 else f"are {len(split)} sentences"
+        return f"there {number}; the last word can only depend on the first if there are two or more"
     for line, words in zip(value, split, strict=True):
         if len(words) < 4:
             return f"{line!r} has {len(words)} words; at least four are needed, so that something stands between"

@@ -11,7 +11,7 @@ import importlib.util
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -87,11 +87,24 @@ def load_assignment(folder: Path) -> Assignment:
     names = [question.name for question in questions]
     if len(set(names)) != len(names):
         raise AssignmentError(f"{folder / 'questions'}: two questions have the same name; rename one")
+    written = _written(folder, settings.get("written", []))
+    _check_total(folder, settings.get("total"), questions, written)
     return Assignment(
         folder, settings["name"], settings["title"], settings["version"], settings["package"], settings["parts"],
         tuple(sorted(questions, key=lambda question: (question.part, int(question.number[1:])))),
-        load_properties(folder), source_hash(folder), _written(folder, settings.get("written", [])),
+        load_properties(folder), source_hash(folder), written,
     )  # fmt: skip
+
+
+def _check_total(folder: Path, total: Any, questions: Sequence[Question], written: Sequence[Written]) -> None:
+    """Refuse points that do not make the total, where one is said. Raises AssignmentError."""
+    automatic = sum(question.points for question in questions if not question.optional)
+    by_people = sum(each.points for each in written)
+    if total is not None and total != automatic + by_people:
+        raise AssignmentError(
+            f"{folder / 'assignment.toml'}: total is {total!r}, and the questions make {automatic + by_people:g} "
+            f"({automatic:g} automatic, {by_people:g} written); change one of them"
+        )
 
 
 def _written(folder: Path, entries: Any) -> tuple[Written, ...]:
@@ -195,7 +208,7 @@ def source_hash(folder: Path) -> str:
 
 
 # What may change while students work, and is baked nowhere.
-RULES = ("hidden_hints", "deadline", "late", "points", "gradescope")
+RULES = ("hidden_hints", "deadline", "late", "points", "gradescope", "total")
 
 
 def _without_rules(text: bytes) -> bytes:
@@ -254,7 +267,12 @@ def draw_inputs(question: Question, case: Case, seed: str) -> Inputs:
     number = hashlib.sha256(f"{seed}/{question.name}/{case.name}".encode()).digest()[:8]
     rng = np.random.default_rng(int.from_bytes(number, "big"))
     draw = case.draw or question.draw
-    inputs = dict(draw(rng, case.sizes)) if draw else {}
+    try:
+        inputs = dict(draw(rng, case.sizes)) if draw else {}
+    except KeyError as error:  # most often an axis that draw takes for granted
+        raise DeclarationError(
+            f"case {case.name}: draw asks for {error}, and there is no such size; give it in the case"
+        ) from None
     for name, text in question.inputs.items():
         spec = parse_spec(text)
         if spec.kind == "size":

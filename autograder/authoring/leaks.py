@@ -1,8 +1,9 @@
 """Whether anything of the solution stands in what students are given. Staff only; imports the standard library and bake.
 
-Looked for are statements (as Python would write them, whatever the layout), whole lines, comments, telling names and
-constants; looked at are all files, in zips and `.npz` files inside them too, every text of a notebook, base64 included.
-What the stubs and students' own texts may say is said by the stubs: only what the solution alone has is secret.
+Looked for are statements (as Python would write them, whatever the layout), whole lines, comments, what a statement computes,
+telling names and constants; looked at are all files, in zips and `.npz` files inside them too, every text of a notebook,
+base64 included. What the stubs have as code, and the names and numbers that their docstrings tell, is no secret; a line of the
+solution is one in a docstring too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ BASE64 = re.compile(rb"[A-Za-z0-9+/=]{64,}")
 
 @dataclass(frozen=True)
 class Secrets:
-    """What the solution has and the stubs do not: statements, lines without blanks, names, and constants as written."""
+    """What the solution has and the stubs do not: statements, lines and values without blanks, names, constants as written."""
 
     statements: frozenset[str]
     lines: frozenset[str]
@@ -41,14 +42,16 @@ class Secrets:
 def secrets(solution: Mapping[str, str], public: Mapping[str, str]) -> Secrets:
     """What must not be given out. solution: modules in full. public: their stubs, and texts that are students' anyway."""
     full, stubs = list(solution.values()), list(public.values())
-    said = "\n".join(stubs)
+    said, bare = "\n".join(stubs), [_without_docstrings(text) for text in full]
+    known = _dense("\n".join(map(_without_docstrings, stubs)))
     words = set(re.findall(r"\w+", said))
     numbers = set(re.findall(r"[\w.]+", said))
     names = {name for text in full for name in _names(text) if len(name) >= NAME and "_" in name}
     constants = {value for text in full for value in _constants(text)}
     return Secrets(
         _all(statements, full) - _all(statements, stubs),
-        frozenset(line for line in _all(_lines, full) if line not in _dense(said)),
+        frozenset(line for line in _all(_lines, full) if line not in _dense(said))
+        | frozenset(line for line in _all(_lines, bare) | _all(_values, full) if line not in known),
         frozenset(names - words),
         frozenset(value for value in constants if value not in numbers and value not in said),
     )
@@ -71,6 +74,26 @@ def statements(source: str) -> Iterator[str]:
             continue
         if len(text) >= TELLING:
             yield text
+
+
+def _values(source: str) -> Iterator[str]:
+    """What statements compute, to return or assign it, without blanks: as it is written, and as Python would write it."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return) or node.value is None:
+            continue
+        if any(isinstance(part, ast.BinOp | ast.Call | ast.Compare | ast.Subscript) for part in ast.walk(node.value)):
+            texts = {_dense(ast.unparse(node.value)), _dense(ast.get_source_segment(source, node.value) or "")}
+            yield from (text for text in texts if len(text) >= TELLING)
+
+
+def _without_docstrings(source: str) -> str:
+    """A source's lines, comments among them, but for those of its docstrings."""
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            first = node.body[0]
+            lines[first.lineno - 1 : first.end_lineno] = [""] * ((first.end_lineno or first.lineno) - first.lineno + 1)
+    return "\n".join(lines)
 
 
 def _dense(text: str) -> str:

@@ -29,7 +29,17 @@ BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 CHECKS = (
     "question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker", "display", "grader",
 )  # fmt: skip
-CHECKS_INIT = '"""The checks of this assignment: run `python -m checks`."""\n'
+# What is lacking is said before anything else is imported: this one file must be good for an old Python too.
+CHECKS_INIT = '''"""The checks of this assignment: run `python -m checks`."""
+
+import importlib.util
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("The checks need Python 3.11 or later; this is %d.%d, %s" % (*sys.version_info[:2], sys.executable))
+if importlib.util.find_spec("numpy") is None:
+    sys.exit("The checks need numpy, and %s has none: install it with  python -m pip install numpy" % sys.executable)
+'''
 CHECKS_MAIN = '''"""Run the checks: python -m checks [question ...] [--watch]."""
 
 import sys

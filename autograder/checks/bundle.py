@@ -195,7 +195,8 @@ def from_bytes(data: bytes) -> Bundle:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             text, body = archive["questions"].tobytes(), archive["arrays"].tobytes()
     except Exception as error:  # zipfile and zlib let a dozen types through on damaged bytes
-        raise BundleError(f"it is no bundle ({error}); bake anew") from None
+        what = f" ({error})" if zipfile.is_zipfile(io.BytesIO(data)) else ""  # of other files numpy speaks of pickles
+        raise BundleError(f"it is no bundle{what}; bake anew") from None
     return decode(text, body)
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib.util
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .bundle import Bundle, BundleError, from_bytes
+from .bundle import BakedQuestion, Bundle, BundleError, from_bytes
 from .feedback import question_lines
 from .judge import Property, QuestionRun
-from .runner import ProcessRunner
+from .question import parse_call
+from .runner import ProcessRunner, clean
+
+PRINTED = 2000  # characters that are shown of what a function printed
 
 # ---------------------------------------------------------------- checking
 
@@ -55,11 +59,12 @@ def public_checker() -> Checker:
     """The checker of the folder that this package lies in. Raises BundleError if its files are damaged."""
     here = Path(__file__).resolve().parent
     try:
-        data = (here / "public.npz").read_bytes()
-    except OSError:
-        raise BundleError(f"{here / 'public.npz'} is missing; take the folder checks/ from the zip again") from None
+        bundle = from_bytes((here / "public.npz").read_bytes())
+    except (OSError, BundleError) as error:
+        what = "damaged" if isinstance(error, BundleError) else "missing"
+        raise BundleError(f"{here / 'public.npz'} is {what}; take the folder checks/ from the zip again") from None
     properties = importlib.import_module(f"{__package__}.properties").PROPERTIES
-    return Checker(here.parent, from_bytes(data), properties)
+    return Checker(here.parent, bundle, properties)
 
 
 def load(question: str, case: str) -> dict[str, Any]:
@@ -77,7 +82,8 @@ def load(question: str, case: str) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m checks [question ...] [--watch]``. Returns 0 if all that was checked is right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m checks", description="Check your modules on the public cases.")
-    parser.add_argument("questions", nargs="*", metavar="question", help="a question or a module; all if none is named")
+    what = "a function, a number such as B1, a part such as B, or a file such as rnn.py; none: all of them"
+    parser.add_argument("questions", nargs="*", metavar="question", help=what)
     parser.add_argument("--watch", action="store_true", help="check again whenever a module is saved")
     options = parser.parse_args(arguments)
     try:
@@ -90,9 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (checker.root / checker.bundle.package).is_dir():
         return _complain(f"there is no folder {checker.bundle.package} in {checker.root}; unzip the assignment again")
     try:
+        seen = _state(checker)  # before the modules are read: what is saved during a check is checked next
         right = _check_and_print(checker, names, detailed=bool(options.questions))
         while options.watch:
-            _wait_for_save(checker)
+            seen = _wait_for_save(checker, seen)
             _print("\n" + "-" * 72 + "\n")
             right = _check_and_print(checker, names, detailed=bool(options.questions))
     except KeyboardInterrupt:
@@ -108,18 +115,39 @@ def _complain(text: str) -> int:
 
 
 def selection(bundle: Bundle, wanted: Sequence[str]) -> list[str] | str:
-    """The questions that are meant by names, numbers, parts or modules; or, as text, what is wrong with the words."""
+    """The questions that are meant by functions, numbers, parts or modules; or, as text, what is wrong with the words."""
     names = [question.name for question in bundle.questions]
     chosen = []
-    for word in wanted:
-        word = word.removesuffix(".py")
-        fitting = [q.name for q in bundle.questions if word in (q.name, q.module) or word.upper() in (q.number, q.part)]
+    for each in wanted:
+        word = re.split(r"[\\/]", each)[-1].removesuffix(".py")
+        fitting = [
+            question.name for question in bundle.questions
+            if word in (question.name, question.module, *functions(question))
+            or word.upper() in (question.number, question.part)
+        ]  # fmt: skip
         if not fitting:
-            near = difflib.get_close_matches(word, names, 3)
-            also = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names)}"
-            return f"there is no question {word!r}{also}"
+            return _unknown(bundle, each)
         chosen += fitting
     return list(dict.fromkeys(chosen)) or names
+
+
+def functions(question: BakedQuestion) -> list[str]:
+    """The names that a student defines for a question."""
+    calls = [parse_call(text) for text in question.calls]
+    given = {target for call in calls for target in call.targets}
+    return list(dict.fromkeys(c.function for c in calls if "." not in c.function and c.function not in given))
+
+
+def _unknown(bundle: Bundle, word: str) -> str:
+    """What is wrong with a word that means no question."""
+    if word.upper() in [each.number for each in bundle.written]:
+        return f"{word.upper()} is answered in words, in the notebook; people grade it"
+    names = dict.fromkeys(name for question in bundle.questions for name in (question.name, *functions(question)))
+    if near := difflib.get_close_matches(word, names, 3):
+        return f"there is no question {word!r}; did you mean {' or '.join(near)}?"
+    first = bundle.questions[0]
+    return (f"there is no question {word!r}; name a function, such as {first.name}, a number, such as {first.number}, a part, "
+            f"such as {first.part}, or a file, such as {first.module}.py")  # fmt: skip
 
 
 def _check_and_print(checker: Checker, names: Sequence[str], *, detailed: bool) -> bool:
@@ -139,24 +167,34 @@ def _check_and_print(checker: Checker, names: Sequence[str], *, detailed: bool) 
         possible += 0 if report["optional"] else report["possible"]
         for line in question_lines(report, detailed=detailed):
             _print(line)
+    if detailed:
+        checker.runner.close()  # when a process has ended, all that it printed is here
+        _print_lines("Printed while your code ran:", clean(checker.runner.printed(), PRINTED))
     _print(f"\n{earned:g} of {possible:g} points by the public checks. Grading adds hidden cases of the same kind.")
     return right
 
 
-def _wait_for_save(checker: Checker) -> None:
+def _print_lines(title: str, text: str) -> None:
+    if text.strip():
+        _print("\n".join(["", title, *(f"    {line}" for line in text.rstrip().splitlines())]))
+
+
+def _state(checker: Checker) -> list[tuple[str, int]]:
+    """The names of the modules, and when each was saved; nothing while an editor is replacing one."""
     folder = checker.root / checker.bundle.package
-
-    def state() -> list[tuple[str, int]]:
+    try:
         return [(path.name, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.py"))]
+    except OSError:
+        return []
 
-    before = state()
+
+def _wait_for_save(checker: Checker, before: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Wait until the modules are others than before. Returns their state."""
     while True:
+        now = _state(checker)
+        if now and now != before:
+            return now
         time.sleep(0.2)
-        try:
-            if state() != before:
-                return
-        except OSError:  # an editor is replacing the file at this very moment
-            continue
 
 
 def _print(text: str) -> None:

@@ -139,7 +139,7 @@ class Workspace(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.torch_modules = {f"{package}.{module}" for module in torch_modules}
         self.failures: dict[str, dict[str, Any]] = {}
         self.allowed = {name.partition(".")[0] for name in (*PRELOADED, "numpy", package)}
-        self.builtins = dict(vars(builtins), __import__=self._import, open=_no_open, input=_no_input)
+        self.builtins = dict(vars(builtins), __import__=self._import, open=_no_open, input=_no_input, breakpoint=_no_input)
         # `from builtins import range` heads many a file that was to run under Python 2 too; it gets the same functions.
         self._builtins = types.ModuleType("builtins")
         vars(self._builtins).update(self.builtins)

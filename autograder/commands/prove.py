@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import time
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def register(commands: Any) -> None:
     draft = commands.add_parser("draft", help=text, description=text)
     draft.set_defaults(run=_draft)
     draft.add_argument("submission", type=Path, help="a submission's folder or zip")
-    draft.add_argument("question", help="the question whose function is meant")
+    draft.add_argument("question", help="the question whose function is meant, or its number")
     for command in (proving, draft):
         add_assignment_option(command)
 
@@ -98,13 +99,16 @@ def _draft(options: argparse.Namespace) -> int:
 
     declared = load_assignment(find_assignment(options.assignment))
     asked = {question.name: question for question in declared.questions}
-    if options.question not in asked:
-        raise UsageError(f"{options.question}: no such question; there are {', '.join(asked)}")
+    numbers = {question.number: question.name for question in declared.questions}
+    name = numbers.get(options.question.upper(), options.question)
+    if name not in asked:
+        near = " or ".join(difflib.get_close_matches(name, asked, 3))
+        raise UsageError(f"{name}: no such question; {f'did you mean {near}?' if near else 'there are ' + ', '.join(asked)}")
     path = options.submission
     submission = read_submission(path.name, path, package=declared.package)
     if submission.problem:
         raise UsageError(f"{path}: {submission.problem}")
-    OUT.print(programs.draft(asked[options.question], submission.sources, path.name), markup=False)
+    OUT.print(programs.draft(asked[name], submission.sources, path.name), markup=False)
     return 0
 
 

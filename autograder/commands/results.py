@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ..authoring.bake import Assignment, shows_hidden_hints
 from ..checks.bundle import Bundle, write_file
+from ..checks.feedback import WORDS
 from ..grading import dashboard, reports, written
 from ..grading.cluster import settle_log
 from ..grading.journal import InOrder, Journal
@@ -36,6 +37,7 @@ def bring_out(
     _warn_of_unknown(policy, records)
     _closing_table(found, graded, seconds)
     OUT.print(f"\n{out / 'dashboard.html'}, {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
+    list_some([f"{one.name}: unreadable: {one.problem}" for one in found if one.status == "unreadable"])
     old = [one.name for one in found if one.bundle != bundle.digest]
     if old:
         ERR.print(f"{len(old)} records, such as {old[0]}, are of an older version; grade without --only, --since and --failed",
@@ -56,12 +58,12 @@ def _warn_of_unknown(policy: Policy, records: Iterable[reports.Record]) -> None:
 
 def _closing_table(class_facts: Sequence[dashboard.Facts], graded: int, seconds: float) -> None:
     found = dashboard.summary(class_facts)
-    table = Table("question", "mean", "right", "most frequent otherwise", box=None, pad_edge=False)
+    table = Table("question", "mean", "right", "others, most often", box=None, pad_edge=False)
     for name, question in found["questions"].items():
         verdicts = {verdict: count for verdict, count in question["verdicts"].items() if verdict != "passed"}
         other = max(verdicts, key=lambda verdict: verdicts[verdict], default="")
         right = question["verdicts"].get("passed", 0)
-        table.add_row(name, f"{question['mean']:.0%}", str(right), f"{other} ({verdicts[other]})" if other else "")
+        table.add_row(name, f"{question['mean']:.0%}", str(right), f"{WORDS[other]} ({verdicts[other]})" if other else "")
     OUT.print(table)
     status = ", ".join(f"{count} {word}" for word, count in sorted(found["status"].items()))
     OUT.print(f"\n{len(class_facts)} submissions: {status}", markup=False)

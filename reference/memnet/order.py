@@ -50,7 +50,7 @@ def first_word_sentences() -> list[str]:
         sentence = first word + middle + last word, where
         every middle occurs with at least two different last words: the middle alone says too little;
         first word and middle together occur with one last word only: remembering is enough;
-        the last word is not in the middle, and it is not the first word again
+        the last word is not in the middle
 
     Example:
         "cats chase small mice" and "dogs chase large cats" fail: the middle "chase small" comes with one

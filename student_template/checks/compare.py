@@ -151,7 +151,10 @@ def _compare_numbers(setting: Setting, wanted: Array, given: Array, is_list: boo
     if error <= bounds[0]:
         return Comparison(True, error, warning=warning)
     if wanted.dtype.kind == "f" and error <= bounds[1]:
-        warning = f"{setting.name} is right to float32 accuracy only; stay in float64"
+        here = (
+            "stay in float64" if given.dtype != np.float64 else "is a part of it computed in float32, or something small added?"
+        )
+        warning = f"{setting.name} is right to float32 accuracy only; {here}"
         return Comparison(True, error, warning=warning)
     findings = tuple(describe(setting, wanted, given, bounds[1]))
     return Comparison(False, error, findings, profile=profile(setting, wanted, given, bounds[1]))

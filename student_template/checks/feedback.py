@@ -13,6 +13,9 @@ WORDS = {
 }  # fmt: skip
 
 
+IN_PLACE = "changes its input in place"
+
+
 def explain(report: Mapping[str, Any], *, hidden: bool = False, most: int = 2) -> list[str]:
     """What is wrong with a question, the most telling cases first: lines for a terminal.
 
@@ -43,8 +46,7 @@ def _shares(report: Mapping[str, Any]) -> str:
 
 def _explain_case(case: Mapping[str, Any]) -> Iterator[str]:
     yield f"case {case['name']}: {WORDS[case['verdict']]}"
-    if case["text"]:
-        yield f"  {case['text']}"
+    yield from (f"  {line.strip()}" for line in case["text"].splitlines())
     yield from (f"  {line}" for line in case["trace"].splitlines())
     hints: dict[str, list[str]] = {}
     wrong = [value for value in case["values"] if not value["right"]]
@@ -61,7 +63,8 @@ def _explain_case(case: Mapping[str, Any]) -> Iterator[str]:
 
 def _warnings(report: Mapping[str, Any], hidden: bool) -> list[str]:
     found = [w for case in report["cases"] if hidden or not case["hidden"] for w in case["warnings"]]
-    return [f"Note: {text}" for text in dict.fromkeys(found)]
+    first = next((text for text in found if text.startswith(IN_PLACE)), "")  # later cases call arrays by names of their own
+    return [f"Note: {text}" for text in dict.fromkeys(found) if text == first or not text.startswith(IN_PLACE)]
 
 
 def question_lines(report: Mapping[str, Any], *, detailed: bool) -> list[str]:

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from .bundle import BakedQuestion, Bundle, BundleError, stored_zip, write_file
-from .checker import Checker, public_checker, selection
+from .checker import Checker, functions, public_checker, selection
 from .display import GREEN, RED, Checked, Said, message, one, several
-from .question import Written, parse_call
+from .question import Written
 
 ANSWER_HERE = "*Write your answer here, in place of this line. Leave the heading above it as it is.*"
 
@@ -92,13 +92,6 @@ def _with_next_step(checked: Checked, package: str) -> Checked:
     if checked.report["verdict"] != "not_implemented" or checked.notes:
         return checked
     return replace(checked, notes=(f"Write it in {package}/{checked.question.module}.py, save the file, and check again.",))
-
-
-def functions(question: BakedQuestion) -> list[str]:
-    """The names that a student defines for a question."""
-    calls = [parse_call(text) for text in question.calls]
-    given = {target for call in calls for target in call.targets}
-    return list(dict.fromkeys(c.function for c in calls if "." not in c.function and c.function not in given))
 
 
 def _redefined(question: BakedQuestion, package: str) -> list[str]:

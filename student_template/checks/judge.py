@@ -17,6 +17,7 @@ import numpy as np
 
 from .bundle import BakedCase, BakedQuestion
 from .compare import Comparison, Setting, as_array, compare, leaves, matches, same
+from .feedback import IN_PLACE
 from .question import Call, Spec, counts_for, parse_call, parse_spec
 from .runner import LATE, Answer, Runner, clean
 from .wire import Opaque
@@ -172,7 +173,7 @@ class QuestionRun:
                 return answer, {}
             if answer.verdict:
                 lost |= dict.fromkeys(wanted, NoValue(_why(call.function, answer)))
-                traces.setdefault(call.function, answer.trace)
+                traces.setdefault(call.function, "" if answer.verdict == "not_implemented" else answer.trace)
             values |= answer.values
             changed |= dict.fromkeys(answer.changed)
         if not values:
@@ -192,8 +193,7 @@ class QuestionRun:
         smaller = [o for o in self.outcomes if o.answer.peak and o.case.sizes.get("T", 0) < case.sizes.get("T", 0)]
         if smaller:
             other = smaller[-1]
-            text += f"; with T = {other.case.sizes['T']} it took {_megabytes(other.answer.peak or 0)}, "
-            text += f"with T = {case.sizes['T']} that"
+            text += f"; with T = {other.case.sizes['T']} it took {_megabytes(other.answer.peak or 0)}"
         if where:
             text += f". Most of it is held by {where}"
         return replace(outcome, verdict="over_memory", text=text)
@@ -330,8 +330,17 @@ def _compare_value(
     for index, (leaf, wanted) in enumerate(parts.items()):
         item = spec.items[index] if spec.kind == "list" and index < len(spec.items) else spec
         item = item if item.kind != "list" else Spec("any")
-        setting = Setting(leaf, item, case.sizes, question.gates)
+        setting = Setting(_as_called(question, case, leaf), item, case.sizes, question.gates)
         yield leaf, compare(setting, wanted, values[leaf], case.tolerances[leaf])
+
+
+def _as_called(question: BakedQuestion, case: BakedCase, name: str) -> str:
+    """What a value is called in a sentence: its name, or the call that gave it where that has whole numbers alone."""
+    for call in map(parse_call, case.calls or question.calls):
+        given = [case.inputs.get(argument) for argument in call.arguments]
+        if call.targets == (name,) and given and all(type(value) is int for value in given):
+            return f"{call.function}({', '.join(map(str, given))})"
+    return name
 
 
 # ---------------------------------------------------------------- naming the mistake
@@ -518,7 +527,7 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
     warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
     if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
         changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
-        warnings.append(f"changes its input in place: {changed}. Work on a copy; no points are lost")
+        warnings.append(f"{IN_PLACE}: {changed}. Work on a copy; no points are lost")
     # A case with calls of its own compares answers; it has nothing to say of a program that gives none.
     silent = plain_fails or any(value["hint"] for value in values) or (outcome.verdict == "crashed" and bool(case.calls))
     return {

@@ -382,7 +382,7 @@ def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
         prev = np.tanh(x[:, t] @ W_xh.T + prev @ W_hh.T + b)
         h[:, t] = prev
     return h, h[:, -1]
-#: rnn_forward_masked right last state, unmasked states | h | V08
+#: rnn_forward_masked right last state, unmasked states | h h_last | V08
 def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
     h = np.zeros((x.shape[0], x.shape[1], h0.shape[1]))
     prev = h0
@@ -430,7 +430,7 @@ def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
         prev = np.where((t < lengths)[:, None], new, prev)
         h[:, t] = prev
     return prev, h
-#: rnn_forward_masked a running state that is overwritten in place | h_last | V08
+#: rnn_forward_masked a running state that is overwritten in place | h h_last | V08
 def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
     N, T, D = x.shape
     h = np.zeros((N, T, h0.shape[1]))

@@ -594,6 +594,13 @@ QUESTIONS = (
             Mistake("D09", "The second cell reads forwards too. Where must it start?", _wrong_directions(order=range)),
             Mistake("D10", "Padding moves your forward half. What should it carry on?",
                     _wrong_directions(live=_all_live)),
+            Mistake("D10b", "Padding moves both of your halves. Where do the lengths count?",
+                    _wrong_directions(live=_all_live, live_back=_all_live)),
+            Mistake("D14", "You turned the array round. Where do the real tokens of a short sample stand then, at its "
+                    "start or at its end?",
+                    lambda x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_hh_back, b_back: _wrong_directions(
+                        live_back=lambda t, n: t >= x.shape[1] - n)(
+                        x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_hh_back, b_back)),
             Mistake("D11", "The two halves are to stand side by side. What does yours do with them?",
                     _wrong_directions(join=lambda f, g: f + g)),
             Mistake("D12", "Are the last tokens of your samples read? t < lengths[n] holds up to which t?",

@@ -189,6 +189,13 @@ def _gradient_everywhere(y: Array, targets: Array, mask: Array) -> Any:
     return loss, dy
 
 
+def _probabilities_on_padding(y: Array, targets: Array, mask: Array) -> Any:
+    """The target is taken off at kept positions alone, and what is left at the others stays there."""
+    loss, dy = _wrong_loss()(y, targets, mask)
+    e = np.exp(y - y.max(axis=-1, keepdims=True))
+    return loss, np.where(mask[..., None], dy, e / e.sum(axis=-1, keepdims=True) / max(mask.sum(), 1))
+
+
 def _wrong_masked(live: Any = None, pad: str = "carry", last: str = "length", step: Any = None,
                   start: Any = None) -> Any:  # fmt: skip
     """Padding gone wrong: which steps count as live, what stands on padding, which state is the last.
@@ -497,6 +504,8 @@ QUESTIONS = (
             Mistake("L22", "Only the target's score has a gradient in yours. Does p of the target not fall when the "
                     "score of another class rises?", _wrong_loss(dy=lambda dy, mask, n: np.minimum(dy, 0.0))),
             Mistake("L23", "Your loss honours the mask; does your gradient?", _gradient_everywhere),
+            Mistake("L24", "On padding p stands in your gradient, with nothing taken off. What should stand there?",
+                    _probabilities_on_padding),
             Mistake("NU6", NOTHING_KEPT, _wrong_loss(count=lambda mask, N, T: mask.sum())),
         ),
     ),
@@ -513,6 +522,8 @@ QUESTIONS = (
                  calls=("h, h_last = rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b)",
                         "h_other, h_last_other = rnn_forward_masked(x_other, lengths, h0, W_xh, W_hh, b)"),
                  hint="Only padding was changed; no state should have moved."),
+            Case("nothing to read", N=3, T=6, D=4, H=5, draw=_lengths(0, 6, 3), costs=0.25,
+                 hint="It fails for a sample of length 0."),
         ),
         mistakes=(
             Mistake("V02", "You take one padded step too many. Which is the last t of a sample of length L?",

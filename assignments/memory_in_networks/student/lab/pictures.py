@@ -316,7 +316,7 @@ def gates_over_time(gates: np.ndarray, tokens: Sequence[object], dark: bool = Fa
         raise ValueError(f"gates {gates.shape} for {len(tokens)} tokens; (T, 4H) with one token a timestep is needed")
     theme = _theme(dark)
     figure, axes = _figure(max(6.0, min(11.0, 0.4 * steps + 2)), 8.4, theme, 5, sharex=True)
-    parts = dict(zip("ifgo", np.split(gates, 4, axis=1), strict=True))
+    parts = dict(zip("ifgo", np.split(gates, len("ifgo"), 1), strict=True))
     words = {"i": "input gate i: what to write", "f": "forget gate f: what to keep", "g": "candidate g",
              "o": "output gate o: what to show"}  # fmt: skip
     for axis, (name, values) in zip(axes, parts.items(), strict=False):
