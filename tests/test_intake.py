@@ -164,8 +164,10 @@ FOUND = {
     "large notebook": (
         {"memnet/rnn.py": RNN, "a.ipynb": bytes(16 * 2**20 + 1)}, {"rnn": RNN}, None,
         ["the notebook is not used: a.ipynb is larger than 16 MB; make it smaller"]),
-    "notebook elsewhere": (
-        {"memnet/rnn.py": RNN, "memnet/a.ipynb": b"", "b.ipynb/c": b""}, {"rnn": RNN}, None, []),
+    "notebook in the package": ({"hw/memnet/rnn.py": RNN, "hw/memnet/a.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
+    "notebooks beside and in the package": (
+        {"memnet/rnn.py": RNN, "memnet/a.ipynb": b"", "memnet/c.ipynb": b"", "b.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
+    "notebook elsewhere": ({"hw/memnet/rnn.py": RNN, "x/a.ipynb": b"", "b.ipynb/c": b""}, {"rnn": RNN}, None, []),
     "loose": (
         {"rnn.py": RNN, "gru.py": b"", "a.ipynb": b"[]"}, {"rnn": RNN, "gru": b""}, b"[]",
         ["gru.py, rnn.py lie outside memnet/; read as if inside, but hand in the folder memnet/"]),
