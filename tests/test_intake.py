@@ -179,6 +179,16 @@ FOUND = {
 }  # fmt: skip
 
 
+@pytest.mark.skipif(os.sep != "/", reason="here a backslash separates folders")
+def test_a_zip_with_backslashes_that_another_program_unpacked(tmp_path: Path) -> None:
+    """As otter unpacks it: what was a path is a file's name. It gives what the zip itself gives."""
+    names = {"hw\\memnet\\rnn.py": RNN, "hw\\a.ipynb": b"[]", "__MACOSX\\memnet\\gru.py": b"", "..\\b.ipynb": b""}
+    for name, data in names.items():
+        (tmp_path / name).write_bytes(data)
+    found = read(tmp_path)
+    assert (found.problem, dict(found.sources), found.notebook) == ("", {"rnn": RNN}, b"[]")
+
+
 @pytest.mark.parametrize("case", FOUND)
 def test_found(case: str, make: Callable[[Mapping[str, bytes]], Path]) -> None:
     files, sources, notebook, notes = FOUND[case]
