@@ -39,6 +39,8 @@ HEADING = answer_heading("G5")
         text("The first.", tags=["answer-G5"]),
         text(f"{HEADING}\n\nThe first."),
         {**text(f"{HEADING}\nThe first."), "cell_type": "raw"},
+        code(f"{HEADING}\n\nThe first."),
+        {**text("The first.", autograder={"answer": "G5"}), "cell_type": "code"},
     ],
 )
 def test_an_answer_is_found_by_metadata_tag_or_heading(cell: dict[str, Any]) -> None:
@@ -53,7 +55,8 @@ def test_an_answer_below_its_heading_is_found_but_not_what_was_given() -> None:
         assert written_answers(read_cells(notebook(text(HEADING), given)), ["G5"]) == {"G5": ""}
 
 
-@pytest.mark.parametrize("cell", [text(f"{HEADING}\n\n{ANSWER_HERE}", tags=["answer-G5"]), text("no heading"), code("G5 = 1")])
+@pytest.mark.parametrize("cell", [text(f"{HEADING}\n\n{ANSWER_HERE}", tags=["answer-G5"]), text("no heading"), code("G5 = 1"),
+                                  code(f"norms()\n{HEADING} needs these")])  # fmt: skip
 def test_no_answer_is_none(cell: dict[str, Any]) -> None:
     assert written_answers(read_cells(notebook(cell)), ["G5"]) == {"G5": ""}
 

@@ -79,6 +79,15 @@ def test_every_case_has_numbers_of_its_own() -> None:
     assert draw_inputs(question(), SMALL, "seed")["x"].tobytes() == seen[0]
 
 
+def test_hidden_inputs_do_not_follow_from_what_students_know() -> None:
+    """Name, question and case stand in the student's checks: public inputs are drawn from them, hidden ones are not."""
+    cases = (SMALL, replace_case(SMALL, name="more", hidden=True))
+    baked_by = [bake_question(question(cases=cases), "toy", {}, seed) for seed in ("", "one", "two")]
+    small, more = ([each.cases[n].inputs["x"].tobytes() for each in baked_by] for n in (0, 1))
+    assert len(set(small)) == 1
+    assert len(set(more)) == 3
+
+
 def test_unbound_axis_is_refused() -> None:
     with pytest.raises(DeclarationError, match="axis 'H': the case gives no size H"):
         baked(inputs={"x": "N H", "w": "H"})
@@ -275,6 +284,7 @@ title = "A toy"
 version = "1.0"
 package = "toy"
 questions = ["first"]
+hidden_seed = "drawn by chance, they say"
 [parts]
 A = "All"
 """
@@ -356,6 +366,9 @@ def test_hidden_hints_are_shown_as_the_settings_say(tmp_path: Path, settings: st
         ({"toml": "name = "}, "assignment.toml", r"Invalid value .*; mend the file"),
         ({"toml": TOML.replace('title = "A toy"', "").replace('package = "toy"', "")}, "assignment.toml",
          "lacks package, title; add it"),
+        ({"toml": TOML.replace("hidden_seed", "seed")}, "assignment.toml", "lacks hidden_seed; add it"),
+        ({"toml": TOML.replace("drawn by chance, they say", "toy-task")}, "assignment.toml",
+         "hidden_seed is easily guessed; write 16 characters or more"),
         ({"toml": TOML.replace('"first"', '"first", "second"')}, "questions/second.py",
          "is not there; write it, or take it out of assignment.toml"),
         ({"first": "QUESTIONS = ["}, "questions/first.py", r"SyntaxError: .*; mend the file"),

@@ -217,7 +217,10 @@ def test_a_function_defined_in_a_cell_is_noticed(
 
     rnn_step.__module__ = "__main__"
     in_notebook(rnn_step=rnn_step, rnn_forward=np.tanh)
-    says = "You defined rnn_step in a cell of the notebook. What is checked and graded is memnet/rnn.py: copy it there"
+    says = (
+        "You defined rnn_step in a cell of the notebook. Checks read memnet/rnn.py alone, and grading takes a function "
+        "from a cell only where the module leaves it unwritten: copy it there"
+    )
     said = grader.check("rnn_step")
     assert said.right
     assert says in str(said)

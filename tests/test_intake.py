@@ -164,8 +164,10 @@ FOUND = {
     "large notebook": (
         {"memnet/rnn.py": RNN, "a.ipynb": bytes(16 * 2**20 + 1)}, {"rnn": RNN}, None,
         ["the notebook is not used: a.ipynb is larger than 16 MB; make it smaller"]),
-    "notebook elsewhere": (
-        {"memnet/rnn.py": RNN, "memnet/a.ipynb": b"", "b.ipynb/c": b""}, {"rnn": RNN}, None, []),
+    "notebook in the package": ({"hw/memnet/rnn.py": RNN, "hw/memnet/a.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
+    "notebooks beside and in the package": (
+        {"memnet/rnn.py": RNN, "memnet/a.ipynb": b"", "memnet/c.ipynb": b"", "b.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
+    "notebook elsewhere": ({"hw/memnet/rnn.py": RNN, "x/a.ipynb": b"", "b.ipynb/c": b""}, {"rnn": RNN}, None, []),
     "loose": (
         {"rnn.py": RNN, "gru.py": b"", "a.ipynb": b"[]"}, {"rnn": RNN, "gru": b""}, b"[]",
         ["gru.py, rnn.py lie outside memnet/; read as if inside, but hand in the folder memnet/"]),
@@ -175,6 +177,16 @@ FOUND = {
     "notebook at the root": ({"hw/memnet/rnn.py": RNN, "a.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
     "largest module": ({"memnet/rnn.py": bytes(2**20)}, {"rnn": bytes(2**20)}, None, []),
 }  # fmt: skip
+
+
+@pytest.mark.skipif(os.sep != "/", reason="here a backslash separates folders")
+def test_a_zip_with_backslashes_that_another_program_unpacked(tmp_path: Path) -> None:
+    """As otter unpacks it: what was a path is a file's name. It gives what the zip itself gives."""
+    names = {"hw\\memnet\\rnn.py": RNN, "hw\\a.ipynb": b"[]", "__MACOSX\\memnet\\gru.py": b"", "..\\b.ipynb": b""}
+    for name, data in names.items():
+        (tmp_path / name).write_bytes(data)
+    found = read(tmp_path)
+    assert (found.problem, dict(found.sources), found.notebook) == ("", {"rnn": RNN}, b"[]")
 
 
 @pytest.mark.parametrize("case", FOUND)

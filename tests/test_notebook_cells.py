@@ -132,6 +132,80 @@ def test_what_is_ipythons_does_no_harm(tmp_path: Path, cell: Any) -> None:
     assert run(found.sources["rnn"])["rnn_step"](2.5) == 6
 
 
+STEP = "def rnn_step(x):\n    return 6\n"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["!pip install numpy \\\n    scipy\n" + STEP],
+        ["    " + STEP.replace("\n    ", "\n        ")],
+        ["!ls\ndef rnn_step(x):\n    y = 6  # is it?\n    z = (7\n      % 8)\n    return y"],
+        ["rnn_step = lambda x: 6"],
+        ["def mine(x):\n    return 6", "rnn_step = mine"],
+        ["if True:\n    def rnn_step(x):\n        return 6\nelse:\n    def rnn_step(x):\n        return 7"],
+        ["try:\n    import nowhere\nexcept ImportError:\n    def rnn_step(x):\n        return 6"],
+        ["six = lambda: 6", "def rnn_step(x):\n    return six()"],
+        ["half = 6 / 2\ntwo: int = 1 + 1", "def rnn_step(x):\n    return int(half * two)"],
+        ["x = 1 / 0\ny = open('gone')\nz = [y]", "def rnn_step(x):\n    y = x\n    return [z * 0 + 6 for z in [y]][0]"],
+        [STEP, "rnn_step = rnn_step(3)", "x = await rnn_step(4)"],
+    ],
+    ids=["continued", "indented", "question in a comment", "lambda", "renamed", "if", "try", "helper is a lambda",
+         "helpers are computed", "cells' names are the function's own too", "result of the same name"],
+)  # fmt: skip
+def test_what_counts_as_a_function_in_a_cell(tmp_path: Path, cells: list[str]) -> None:
+    found = handed_in(tmp_path / "a", {"rnn": STUB, "gru": GRU}, code(*cells))
+    assert run(found.sources["rnn"])["rnn_step"](2.5) == 6
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "taken from the notebook, since memnet/rnn.py leaves it unwritten"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "stops"),
+    [
+        (["@lost\n" + STEP], "name 'lost' is not defined"),
+        (["from functools import *", "@cache\ndef six():\n    return 6", "def rnn_step(x):\n    return six()"], "name 'cache'"),
+        (["import nowhere", "def rnn_step(x):\n    return nowhere.six"], "name 'nowhere' is not defined"),
+        (["rnn_step = mine"], "name 'mine' is not defined"),
+    ],
+    ids=["decorator", "helper's decorator", "import", "renamed"],
+)
+def test_what_fails_in_a_cell_costs_the_module_nothing(tmp_path: Path, cells: list[str], stops: str) -> None:
+    """Functions that the module has are graded as they are; the cell's own says what failed when it is called."""
+    own = STUB + b"\n\ndef output_head(x):\n    return max(x, 2)\n"
+    found = handed_in(tmp_path / "a", {"rnn": own, "gru": GRU}, code(*cells))
+    names = run(found.sources["rnn"])
+    assert names["output_head"](1) == 2
+    with pytest.raises(NameError, match=stops):
+        names["rnn_step"](1)
+
+
+def test_what_a_module_has_is_not_bound_anew(tmp_path: Path) -> None:
+    own = STUB + b"\n\ndef output_head(x):\n    return 1\n"
+    both = "if True:\n    def rnn_step(x):\n        return 6\n    def output_head(x):\n        return 7"
+    found = handed_in(tmp_path / "a", {"rnn": own, "gru": GRU}, code(both))
+    assert run(found.sources["rnn"])["output_head"](0) == 1
+    assert found.notes[-1].startswith("rnn_step in cell 1 of the notebook is not taken")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [STEP + "    oops(", "%%bash\n" + STEP, "for i in [1]:\n    def rnn_step(x):\n        return 6",
+     ">>> def rnn_step(x):\n...     return 6", "def rnn_step(x):\n    return await x"],
+    ids=["broken", "bash", "loop", "prompts", "await in a plain function"],
+)  # fmt: skip
+def test_a_function_that_is_not_taken_is_said(tmp_path: Path, cell: str) -> None:
+    says = (
+        "rnn_step in cell 2 of the notebook is not taken: it is no function at the top of a cell of plain Python; write it "
+        "into memnet/rnn.py"
+    )
+    assert handed_in(tmp_path / "a", {"rnn": STUB, "gru": GRU}, code("x = 1", cell)).notes == (says,)
+    alone = handed_in(tmp_path / "b", {}, code("x = 1", cell))
+    assert "there is no folder memnet/" in alone.problem
+    assert says in alone.notes
+
+
 def test_magics_are_not_looked_for_inside_python() -> None:
     text = 'x = """\n%time\n"""\ny = 7 \\\n  % 4\n'
     tree = parse_cell(text)
@@ -158,7 +232,7 @@ def test_cells_moved_doubled_deleted_and_edited(tmp_path: Path) -> None:
     del book["metadata"]
     found = handed_in(tmp_path / "a", {"rnn": STUB, "gru": GRU}, json.dumps(book).encode())
     source = found.sources["rnn"].decode()
-    assert source.count("def rnn_step") == 2, "the stub, and the cell's"
+    assert source.count("return SCALE * helper(x)") == 1, "the cell's, once"
     assert "os.remove" not in source
     assert "1 / 0" not in source
 
@@ -214,6 +288,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "too large": lambda: b" " * (17 * 2**20),
     "many cells": lambda: code(*["x"] * 20_000),
     "regex bait": lambda: code("a" * 100_000 + "\n" + " \t" * 50_000 + "%"),
+    "a line of blanks": lambda: code("(\n" + " \t" * 50_000 + "x"),
     "spaces and question marks": lambda: code("x" + " " * 100_000 + "?" * 100_000 + "!"),
     "names that are markup": lambda: code("def rnn_step(x):\n    return '<script>'\n" * 3),
     "global in a function": lambda: code("def rnn_step(x):\n    global __builtins__\n    __builtins__ = {}"),

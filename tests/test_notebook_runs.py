@@ -145,7 +145,7 @@ def test_with_stubs_every_cell_says_kindly_what_is_missing(folder: Path) -> None
     assert re.search(r"^0 of 95 points", said(only(cells, "grader.check_all()")), re.MULTILINE)
     export = said(only(cells, "grader.export()"))
     assert "Still blank: A1 same_bag_pair, A2 first_word_sentences," in export
-    assert "You defined rnn_step in a cell of the notebook. What is checked and graded is memnet/rnn.py" in export
+    assert "You defined rnn_step in a cell of the notebook. Checks read memnet/rnn.py alone" in export
     assert "The notebook was not saved since you ran the cell that starts with 'def rnn_step():'. Save it" in export
 
 

@@ -183,6 +183,7 @@ title = "A toy"
 version = "1"
 package = "toy"
 questions = ["first"]
+hidden_seed = "drawn by chance, they say"
 
 [parts]
 A = "One"

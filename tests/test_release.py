@@ -135,7 +135,8 @@ def test_a_bundle_from_another_processor_is_the_same(baked: Bundle) -> None:
     assert not release.bundles_agree(first, replace(first, version="2"))
 
 
-def test_no_hidden_case_is_given_out(template: Mapping[str, bytes], baked: Bundle) -> None:
+def test_no_hidden_case_is_given_out(template: Mapping[str, bytes], baked: Bundle, assignment: Assignment) -> None:
+    assert not [name for name, data in template.items() if assignment.hidden_seed.encode() in data]
     data = template["checks/public.npz"]
     given = bundles.from_bytes(data)
     assert given.public

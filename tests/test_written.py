@@ -368,7 +368,8 @@ def test_an_assignment_without_written_questions_is_refused(
         (toy / name).write_bytes((ASSIGNMENT / name).read_bytes())
     (toy / "questions" / "order.py").write_bytes((ASSIGNMENT / "questions" / "order.py").read_bytes())
     (toy / "assignment.toml").write_text(
-        'name = "toy"\ntitle = "Toy"\nversion = "1"\npackage = "toy"\nquestions = ["order"]\n[parts]\nA = "Order"\n',
+        'name = "toy"\ntitle = "Toy"\nversion = "1"\npackage = "toy"\nquestions = ["order"]\n'
+        'hidden_seed = "drawn by chance, they say"\n[parts]\nA = "Order"\n',
         encoding="utf-8",
     )
     assert command(results, results, "--out", "x", "--assignment", toy) == 2

@@ -42,6 +42,7 @@ from ..checks.worker import plain, run_calls
 Inputs = dict[str, Any]
 EPS64, EPS32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 FLOAT32_MOST = 1e-4  # no value is called right to float32 accuracy beyond this
+HIDDEN_SEED = 16  # characters, at the least
 HIDDEN_HINTS = ("never", "after_deadline", "always")
 
 
@@ -63,6 +64,7 @@ class Assignment:
     properties: Mapping[str, Property]
     source: str
     written: tuple[Written, ...] = ()
+    hidden_seed: str = ""  # of the inputs of hidden cases; those of public ones are drawn from the name, which students know
 
 
 # ---------------------------------------------------------------- declare
@@ -92,7 +94,7 @@ def load_assignment(folder: Path) -> Assignment:
     return Assignment(
         folder, settings["name"], settings["title"], settings["version"], settings["package"], settings["parts"],
         tuple(sorted(questions, key=lambda question: (question.part, int(question.number[1:])))),
-        load_properties(folder), source_hash(folder), written,
+        load_properties(folder), source_hash(folder), written, settings["hidden_seed"],
     )  # fmt: skip
 
 
@@ -134,9 +136,11 @@ def load_settings(folder: Path) -> dict[str, Any]:
         raise AssignmentError(f"{path}: {error.strerror}; name the folder of an assignment") from None
     except tomllib.TOMLDecodeError as error:
         raise AssignmentError(f"{path}: {error}; mend the file") from None
-    missing = {"name", "title", "version", "package", "parts", "questions"} - set(settings)
+    missing = {"name", "title", "version", "package", "parts", "questions", "hidden_seed"} - set(settings)
     if missing:
         raise AssignmentError(f"{path}: lacks {', '.join(sorted(missing))}; add it")
+    if not isinstance(settings["hidden_seed"], str) or len(settings["hidden_seed"]) < HIDDEN_SEED:
+        raise AssignmentError(f"{path}: hidden_seed is easily guessed; write {HIDDEN_SEED} characters or more, by chance")
     _check_hint_settings(path, settings)
     return settings
 
@@ -230,7 +234,7 @@ def bake(assignment: Assignment, progress: Callable[[str], None] = lambda name: 
     for question in assignment.questions:
         progress(question.name)
         try:
-            questions.append(bake_question(question, assignment.name, assignment.properties))
+            questions.append(bake_question(question, assignment.name, assignment.properties, assignment.hidden_seed))
         except DeclarationError as error:
             raise AssignmentError(f"question {question.name}: {error}") from None
     draft = Bundle(
@@ -249,9 +253,13 @@ def public(bundle: Bundle) -> Bundle:
     return bundles.decode(*bundles.encode(replace(bundle, public=True, questions=questions, written=written)))
 
 
-def bake_question(question: Question, seed: str, properties: Mapping[str, Property]) -> BakedQuestion:
-    """Bake one question. Raises DeclarationError for one that cannot tell a mistake from a right program."""
-    cases = tuple(_bake_case(question, case, seed) for case in question.cases)
+def bake_question(question: Question, seed: str, properties: Mapping[str, Property], hidden_seed: str = "") -> BakedQuestion:
+    """Bake one question. Raises DeclarationError for one that cannot tell a mistake from a right program.
+
+    hidden_seed: what hidden cases are drawn from besides; whoever knows a seed, the code and a case's name knows its inputs.
+    """
+    secret = f"{seed}/{hidden_seed}" if hidden_seed else seed
+    cases = tuple(_bake_case(question, case, secret if case.hidden else seed) for case in question.cases)
     if not question.verdict:
         _refuse_unseen_mistakes(question, cases)
     _check_properties(question, cases, properties)

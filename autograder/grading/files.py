@@ -154,14 +154,21 @@ def _folder_items(folder: Path, parts: tuple[str, ...], package: str) -> Iterato
     except OSError as error:
         raise ProblemError("unreadable", shown_path(parts) or "the folder", error.strerror) from None
     for name, kind in kinds.items():
-        here = (*parts, nfc(name))
-        yield Item(here, kind, partial(_read_regular, folder / name, shown_path(here)))
+        here = (*parts, *map(nfc, _unpacked_parts(name) if kind == "file" else (name,)))
+        if not any(map(hidden, here[len(parts) :])):
+            yield Item(here, kind, partial(_read_regular, folder / name, shown_path(here)))
     if parts and name_key(parts[-1]) == name_key(package):
         return  # only what lies directly in the package counts
     packages = [name for name in names if name_key(name) == name_key(package) and kinds[name] in ("folder", "link")]
     for name in packages if packages or parts else names:
         if kinds[name] == "folder":
             yield from _folder_items(folder / name, (*parts, nfc(name)), package)
+
+
+def _unpacked_parts(name: str) -> tuple[str, ...]:
+    r"""Return the path that a file's name is, where a zip with \ in its paths was unpacked by a program that keeps them."""
+    parts = tuple(name.split("\\"))
+    return (name,) if {"", ".", ".."} & {*parts} else parts
 
 
 def _open_regular(path: Path, shown: str) -> int:

@@ -68,7 +68,7 @@ def stamp(bundle: Bundle, assignment: Path, level: str) -> Record:
     """What a record says of how it came about. Two records with the same stamp and the same content are the same."""
     audit = {
         "engine": _engine(), "python": platform.python_version(), "numpy": np.__version__,
-        "seed": bundle.assignment,  # inputs are drawn from it, and from the names of question and case
+        "seed": bundle.assignment,  # public inputs are drawn from it, and from the names of question and case
         "hash_seed": ENVIRONMENT["PYTHONHASHSEED"], "questions": question_digests(bundle, assignment), "modules": "",
     }  # fmt: skip
     return {"isolation": level, "bundle": bundle.digest, "audit": audit}

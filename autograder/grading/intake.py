@@ -94,9 +94,9 @@ def read_entry(entry: Entry, *, package: str = "memnet", notebook: str = "memory
     """Return what an entry's files hold; whatever is wrong with them becomes the submission's `problem`.
 
     `package` is looked for at the root, then one level down, then in a zip that lies there; failing that, modules that
-    lie loose together are taken for it, since some systems take files alone. The notebook lies beside the package
-    or at the root: the one named `notebook`, or the only one. Trouble with the notebook alone is a note, since the
-    modules can be graded.
+    lie loose together are taken for it, since some systems take files alone. The notebook lies beside the package,
+    at the root, or else in the package: the one named `notebook`, or the only one. Trouble with the notebook alone is a
+    note, since the modules can be graded.
     """
     notes: list[str] = []
     sources: dict[str, bytes] = {}
@@ -111,7 +111,7 @@ def read_entry(entry: Entry, *, package: str = "memnet", notebook: str = "memory
                 if error.kind in LACKING:
                     book = _only_notebook(items, notebook, notes)
                 raise
-            book = _read_notebook(items, beside, notebook, notes)
+            book = _read_notebook(items, [beside, (), base], notebook, notes)
     except ProblemError as error:
         kind, problem = error.kind, str(error)
     if len(notes) > MAX_NOTES:
@@ -263,9 +263,10 @@ def _drop_other_cases(modules: dict[str, list[Item]], notes: list[str]) -> None:
             notes.append(f"{shown} is not used: {kept[name_key(module)]}.py is there too; keep one")
 
 
-def _read_notebook(entries: list[Item], beside: tuple[str, ...], name: str, notes: list[str]) -> bytes | None:
+def _read_notebook(entries: list[Item], places: list[tuple[str, ...]], name: str, notes: list[str]) -> bytes | None:
+    """Return the notebook of the first place that has any."""
     books = [e for e in entries if e.kind != "folder" and e.parts[-1].lower().endswith(".ipynb")]
-    found = [e for e in books if e.parts[:-1] == beside] or [e for e in books if len(e.parts) == 1]
+    found = next(filter(None, ([e for e in books if e.parts[:-1] == place] for place in places)), [])
     chosen = [e for e in found if e.parts[-1] == name] or found
     if len(chosen) > 1:
         notes.append(f"no notebook is used: there are {some(e.parts[-1] for e in chosen)}; keep one, {name}")
@@ -284,4 +285,4 @@ def _only_notebook(entries: list[Item], name: str, notes: list[str]) -> bytes | 
     beside = [folder for folder in folders if len(folder) <= 1]
     if not beside or (beside[0] and len(beside) > 1):
         return None
-    return _read_notebook(entries, beside[0], name, notes)
+    return _read_notebook(entries, [beside[0], ()], name, notes)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+import symtable
+import textwrap
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +26,10 @@ Asked = Mapping[str, Collection[str]]  # module -> the functions and classes tha
 
 # Cells that begin with these are Python all the same; of all other %% cells the contents are something else.
 PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%memit", "%%mprun", "%%writefile", "%%file")
-MAGIC_LINE = re.compile(r"^([ \t]*)(?:[%!?].*|[\w., \t]+=[ \t]*[%!].*|.*[^#\s?]\?{1,2}[ \t]*)$")
+# A line of IPython, with the lines that a \ at its end adds. Possessive where a hostile line would be read again and again.
+MAGIC_LINE = re.compile(
+    r"^([ \t]*+)(?:(?:[!?]|%%?[A-Za-z]|[\w.,\t ]++=[ \t]*+[%!])(?:.*\\\n)*+.*|%{0,2}[\w.*]++\?{1,2}[ \t]*+)$", re.MULTILINE
+)
 
 
 class NotebookError(Exception):
@@ -45,14 +51,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Definition:
-    """A statement that binds a name at the top of a cell: a function, a class, an import or a constant."""
+    """A name that a statement at the top of a cell binds: to a function, a class, an import or a value.
+
+    binds: all names that the statement binds; callable: those that it makes functions, classes, or other names of them.
+    """
 
     cell: int
     name: str
     source: str
-    uses: frozenset[str]
+    binds: frozenset[str]
+    callable: frozenset[str]
     stub: bool
-    callable: bool
 
 
 # ---------------------------------------------------------------- the notebook
@@ -94,31 +103,35 @@ def python_text(text: str) -> str:
 
 
 def parse_cell(text: str) -> ast.Module | None:
-    """A cell's syntax tree; None if it is not Python even without its magics."""
-    for attempt in (text, MAGIC_LINE.sub(r"\1pass", text) if "\n" not in text else _without_magics(text)):
+    """A cell's syntax tree; None if it is not Python even without its magics, and without what indents all of it."""
+    for attempt in (text, MAGIC_LINE.sub(r"\1pass", text), MAGIC_LINE.sub(r"\1pass", textwrap.dedent(text))):
         tree = parsed(attempt)
         if tree is not None:
             return tree
     return None
 
 
-def _without_magics(text: str) -> str:
-    return "\n".join(MAGIC_LINE.sub(r"\1pass", line) for line in text.split("\n"))
-
-
 def parsed(text: str | bytes) -> ast.Module | None:
     """The syntax tree of a source text, or None: what is wrong with it is not told here."""
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Python finds odd in a student's text
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 # ---------------------------------------------------------------- what it defines
 
 
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
+          ast.GeneratorExp)  # fmt: skip
+Imports = ast.Import | ast.ImportFrom
+Function = ast.FunctionDef | ast.ClassDef
+
+
 def definitions(cells: Sequence[Cell]) -> list[Definition]:
-    """What code cells define at their top, in order: functions, classes, imports, constants. Nothing is run."""
+    """What code cells define at their top, also inside an `if` or `try`, in order. Nothing is run."""
     found: list[Definition] = []
     left = MAX_SOURCE
     for cell in cells:
@@ -130,44 +143,68 @@ def definitions(cells: Sequence[Cell]) -> list[Definition]:
             break
         tree = parse_cell(text)
         for node in tree.body if tree is not None else ():
-            found += _definitions(cell.number, node)
+            for part in _parts(node):
+                found += _definitions(cell.number, part)
     return found
+
+
+def _parts(node: ast.stmt) -> list[ast.stmt]:
+    """A statement, or an import of several names as one import each; nothing of what cannot stand further down."""
+    if isinstance(node, ast.Import):
+        return [ast.Import([alias]) for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        future = node.module == "__future__"
+        return [ast.ImportFrom(node.module, [a], node.level) for a in node.names if not future and a.name != "*"]
+    kept = isinstance(node, Function | ast.If | ast.Try) or (isinstance(node, ast.Assign | ast.AnnAssign) and node.value)
+    return [node] if kept else []
 
 
 def _definitions(cell: int, node: ast.stmt) -> Iterator[Definition]:
     """What one statement defines. Its text is as Python writes it: a statement may share its lines with others."""
-    names = _defined_names(node)
-    if not names:
-        return
     try:
         source = ast.unparse(node)
     except (RecursionError, ValueError):
         return
-    function = isinstance(node, ast.FunctionDef | ast.ClassDef)
-    loads = (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
-    uses = frozenset(loads if function else ())
-    for name in names:
-        yield Definition(cell, name, source, uses, is_stub(node), function)
+    bound, own = _bindings(node), _own(node)
+    functions = {name: [part for part in parts if isinstance(part, Function)] for name, parts in bound.items()}
+    renames = isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda | ast.Name)
+    callable = frozenset(name for name in bound if renames or functions[name])
+    read = {part.id for part in own if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+    for name in bound:
+        if functions[name] or name not in read:  # `x = f(x)` goes on from what x was
+            stub = bool(functions[name]) and all(map(is_stub, functions[name]))
+            yield Definition(cell, name, source, frozenset(bound), callable, stub)
 
 
-def _defined_names(node: ast.stmt) -> list[str]:
-    """The names that a function, a class, an import or an assignment of a constant binds; none for anything else."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return [node.name]
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
-    if isinstance(node, ast.Assign) and _is_constant(node.value):
-        return [target.id for target in node.targets if isinstance(target, ast.Name)]
-    return []
+def _own(node: ast.AST) -> list[ast.AST]:
+    """The parts of a statement in order, without the insides of functions, classes and comprehensions."""
+    found: list[ast.AST] = []
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        found.append(part)
+        if not isinstance(part, SCOPES):
+            waiting += reversed(list(ast.iter_child_nodes(part)))
+    return found
 
 
-def _is_constant(node: ast.expr) -> bool:
-    """Numbers, strings and tuples of them: values that need no running."""
-    return all(isinstance(n, ast.Constant | ast.Tuple | ast.List | ast.UnaryOp | ast.unaryop | ast.expr_context)
-               for n in ast.walk(node))  # fmt: skip
+def _bindings(node: ast.stmt) -> dict[str, list[ast.AST]]:
+    """The names that a statement binds in its own scope, also inside an `if` or `try`, and the parts that bind each."""
+    found: dict[str, list[ast.AST]] = {}
+    for part in _own(node):
+        names: list[str] = []
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = [part.name]
+        elif isinstance(part, Imports):
+            names = [alias.asname or alias.name.partition(".")[0] for alias in part.names]
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            names = [part.id]
+        for name in names:
+            found.setdefault(name, []).append(part)
+    return found
 
 
-def is_stub(node: ast.stmt) -> bool:
+def is_stub(node: ast.AST) -> bool:
     """Whether a function, or every method of a class, does nothing but raise NotImplementedError."""
     if isinstance(node, ast.ClassDef):
         methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
@@ -192,13 +229,14 @@ def with_cells(submission: Submission, asked: Asked, package: str) -> Submission
         return submission
     notes: list[str] = []
     try:
-        defined = definitions(read_cells(submission.notebook)) if submission.notebook is not None else []
+        cells = read_cells(submission.notebook) if submission.notebook is not None else []
     except NotebookError as error:
         notes.append(f"no function is taken from the notebook: {error}")
-        defined = []
-    sources, taken = _filled(submission.sources, defined, asked, package, notes)
+        cells = []
+    defined = definitions(cells)
+    sources, taken = _filled(submission.sources, defined, cells, asked, package, notes)
     if lacking and not taken:
-        return submission
+        return replace(submission, notes=(*notes, *submission.notes))
     gone = [f"{package}/{module}.py" for module in asked if module not in sources]
     if gone:
         notes.insert(0, f"not handed in: {', '.join(gone)}; questions on {'it' if len(gone) == 1 else 'them'} earn nothing")
@@ -208,30 +246,52 @@ def with_cells(submission: Submission, asked: Asked, package: str) -> Submission
 
 
 def _filled(
-    sources: Mapping[str, bytes], defined: Sequence[Definition], asked: Asked, package: str, notes: list[str]
+    sources: Mapping[str, bytes],
+    defined: Sequence[Definition],
+    cells: Sequence[Cell],
+    asked: Asked,
+    package: str,
+    notes: list[str],
 ) -> tuple[dict[str, bytes], bool]:
     """The modules with what they lack, and whether anything was taken."""
     result, taken = dict(sources), False
-    written = {item.name: item for item in defined if item.callable and not item.stub}  # the last one of a name
-    for module, names in asked.items():
-        candidates = [name for name in names if name in written]
-        if not candidates:
-            continue
+    names = {name for functions in asked.values() for name in functions}
+    written = {item.name: item for item in defined if item.name in names & item.callable and not item.stub
+               and _reads(item.source) is not None}  # fmt: skip
+    for module, functions in asked.items():
         bound, stubs = _module_names(sources.get(module))
-        wanted = [name for name in candidates if name in stubs or name not in bound]
-        kept = [name for name in candidates if name not in wanted]
+        unwritten = [name for name in functions if name in stubs or name not in bound]
+        wanted = {name: written[name] for name in unwritten if name in written}
         path = f"{package}/{module}.py"
-        if kept:
-            notes.append(f"{visible(', '.join(kept))} stands in the notebook too; graded is what {path} says")
-        if bound is _UNKNOWN or not wanted:
+        notes += _left_notes([name for name in functions if name in written and name not in wanted], path)
+        extra = _closure(wanted, defined, bound - stubs) if wanted else []
+        gone = [name for name, item in wanted.items() if item not in extra]
+        notes += _lost_notes([name for name in unwritten if name in gone or name not in wanted], defined, cells, path)
+        if not extra:
             continue
-        extra = _closure(wanted, defined, bound - stubs)
-        text = "\n\n\n".join(dict.fromkeys(item.source for item in extra))
+        text = "\n\n\n".join(dict.fromkeys(map(_guarded, extra)))
         result[module] = sources.get(module, b"") + f"\n\n# From the notebook's cells:\n{text}\n".encode()
-        cells = ", ".join(f"{name} (cell {written[name].cell})" for name in wanted)
-        notes.append(f"taken from the notebook, since {path} leaves it unwritten: {cells}; write it into the module")
+        listed = ", ".join(f"{name} (cell {item.cell})" for name, item in wanted.items() if name not in gone)
+        notes.append(f"taken from the notebook, since {path} leaves it unwritten: {listed}; write it into the module")
         taken = True
     return result, taken
+
+
+def _left_notes(names: Sequence[str], path: str) -> list[str]:
+    stand = "stands" if len(names) == 1 else "stand"
+    return [f"{visible(', '.join(names))} {stand} in the notebook too; graded is what {path} says"] if names else []
+
+
+def _lost_notes(names: Sequence[str], defined: Sequence[Definition], cells: Sequence[Cell], path: str) -> list[str]:
+    """What is said of unwritten functions that a cell seems to hold, in a place or a form in which they are not taken."""
+    notes, stubs = [], {(item.cell, item.name) for item in defined if item.stub}
+    for name in names:
+        looks = re.compile(rf"\b(?:def|class)\s+{re.escape(name)}\b")
+        found = [c.number for c in cells if c.kind == "code" and looks.search(c.text) and (c.number, name) not in stubs]
+        if found:
+            notes.append(f"{name} in cell {found[-1]} of the notebook is not taken: it is no function at the top of a cell of "
+                         f"plain Python; write it into {path}")  # fmt: skip
+    return notes
 
 
 class _Everything(frozenset[str]):
@@ -251,39 +311,67 @@ def _module_names(source: bytes | None) -> tuple[frozenset[str], frozenset[str]]
     tree = parsed(source) if len(source) <= MAX_SOURCE else None
     if tree is None:
         return _UNKNOWN, frozenset()
-    bound: dict[str, list[bool]] = {}
+    bound: dict[str, list[ast.AST]] = {}
     for node in tree.body:
-        for name in _bound_names(node):
-            bound.setdefault(name, []).append(is_stub(node))
+        for name, parts in _bindings(node).items():
+            bound.setdefault(name, []).extend(parts)
     if "*" in bound:
         return _UNKNOWN, frozenset()
-    return frozenset(bound), frozenset(name for name, stubs in bound.items() if all(stubs))
+    return frozenset(bound), frozenset(name for name, parts in bound.items() if all(map(is_stub, parts)))
 
 
-def _bound_names(node: ast.stmt) -> Iterator[str]:
-    """The names that a statement at the top of a module binds, also inside an `if` or `try`."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
-    else:
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                yield inner.id
-            elif inner is not node and isinstance(inner, ast.FunctionDef | ast.ClassDef | ast.ImportFrom | ast.Import):
-                yield from _bound_names(inner)
+def _closure(wanted: Mapping[str, Definition], defined: Sequence[Definition], there: frozenset[str]) -> list[Definition]:
+    """The wanted functions and what they need of the notebook, in its order: what the module does not have itself.
 
-
-def _closure(wanted: Sequence[str], defined: Sequence[Definition], there: frozenset[str]) -> list[Definition]:
-    """What the wanted functions need of the notebook, in its order: what the module does not have itself."""
-    last = {item.name: item for item in defined if not item.stub}
+    Nothing is taken that would bind a name anew which the module has: its own functions stay what they are.
+    """
+    last = {item.name: item for item in defined if not item.stub} | dict(wanted)
     needed: dict[str, Definition] = {}
     names = list(wanted)
     while names:
         name = names.pop()
-        if name in needed or name not in last or (name in there and name not in wanted):
+        item = last.get(name)
+        if item is None or name in needed or name in there or item.binds & there:
             continue
-        needed[name] = last[name]
-        names += sorted(last[name].uses)
-    chosen = set(needed)
-    return [item for item in defined if item.name in chosen and item is needed[item.name]]
+        reads = _reads(item.source)
+        if reads is not None:
+            needed[name] = item
+            names += sorted(reads)
+    return [item for item in defined if needed.get(item.name) is item]
+
+
+def _reads(source: str) -> frozenset[str] | None:
+    """The names that a statement needs from around it, local ones apart; None if it is not a statement of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(source, "cell", "exec", dont_inherit=True)
+            tables = [symtable.symtable(source, "cell", "exec")]
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+    found: set[str] = set()
+    while tables:
+        table = tables.pop()
+        found |= {each.get_name() for each in table.get_symbols() if each.is_referenced() and each.is_global()}
+        tables += table.get_children()
+    return frozenset(found)
+
+
+GUARD = """
+try:
+    pass
+except Exception as problem:
+    pass
+"""
+STOPPED = "def {name}(*given, problem=problem, **named):\n    raise problem.with_traceback(None)"
+
+
+def _guarded(item: Definition) -> str:
+    """The statement as it goes into a module: what fails in it costs the functions that it makes, and no others."""
+    tree = ast.parse(GUARD)
+    attempt = tree.body[0]
+    assert isinstance(attempt, ast.Try)
+    attempt.body = ast.parse(item.source).body
+    stopped = "\n".join(STOPPED.format(name=name) for name in sorted(item.callable))
+    attempt.handlers[0].body = ast.parse(stopped).body or attempt.handlers[0].body
+    return ast.unparse(tree)

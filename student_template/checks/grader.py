@@ -95,11 +95,12 @@ def _with_next_step(checked: Checked, package: str) -> Checked:
 
 
 def _redefined(question: BakedQuestion, package: str) -> list[str]:
-    """Say so where a function of the question is defined in a cell: what is graded is the module."""
+    """Say so where a function of the question is defined in a cell: checks read the module, and so does grading if it can."""
     names = _names()
     here = [name for name in functions(question) if getattr(names.get(name), "__module__", "") == "__main__"]
-    return [f"You defined {name} in a cell of the notebook. What is checked and graded is {package}/{question.module}.py: "
-            "copy it there, and save the file." for name in here]  # fmt: skip
+    return [f"You defined {name} in a cell of the notebook. Checks read {package}/{question.module}.py alone, and "
+            "grading takes a function from a cell only where the module leaves it unwritten: copy it there, and save the file."
+            for name in here]  # fmt: skip
 
 
 def _shell() -> Any:
@@ -357,20 +358,22 @@ def written_answers(notebook: Mapping[str, Any], numbers: Sequence[str]) -> dict
     """The written answers of a notebook that was read as JSON, by number; "" where there is none.
 
     An answer's cell is known by its metadata, else by its tag, else by its heading, because editors drop one or another.
-    A heading that stands alone points to the cell below, unless that was there from the start. Cells that were duplicated
-    count one after the other.
+    A heading that stands alone points to the cell below, unless that was there from the start. A cell that was turned into
+    code by a slip is an answer all the same. Cells that were duplicated count one after the other.
     """
     return {number: _answer(notebook.get("cells", []), number) for number in numbers}
 
 
 def _answer(cells: Sequence[Mapping[str, Any]], number: str) -> str:
     heading = re.compile(rf"^#{{1,6}}\s*Answer\s+{re.escape(number)}\b[^\n]*$", re.MULTILINE | re.IGNORECASE)
-    texts = [_source(cell) if cell.get("cell_type") != "code" else "" for cell in cells]
+    texts = [_source(cell) for cell in cells]
+    code = [cell.get("cell_type") == "code" for cell in cells]
     metadata = [cell.get("metadata") or {} for cell in cells]
+    looked = [heading.match if is_code else heading.search for is_code in code]  # in code only where a cell begins with it
     ways = (
         [(entry.get("autograder") or {}).get("answer") == number for entry in metadata],
         [f"answer-{number}" in (entry.get("tags") or ()) for entry in metadata],
-        [bool(heading.search(text)) for text in texts],
+        [bool(looks(text.strip())) for looks, text in zip(looked, texts, strict=True)],
     )
     for marked in ways:
         found = []
@@ -379,7 +382,7 @@ def _answer(cells: Sequence[Mapping[str, Any]], number: str) -> str:
                 continue
             text = _bare(heading.split(texts[index])[-1])
             alone = not text and heading.search(texts[index]) and ANSWER_HERE not in texts[index]
-            if alone and index + 1 < len(cells) and not _given(cells[index + 1]):
+            if alone and index + 1 < len(cells) and not code[index + 1] and not _given(cells[index + 1]):
                 text = _bare(texts[index + 1])
             found.append(text)
         if any(found):
