@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -261,6 +262,22 @@ def test_influence_and_recall_are_drawn(dark):
     assert "RNN 50% and 100%" in figure.alt_text
     assert "right are: RNN 50%, LSTM 75%" in figure.alt_text
     assert "RNN 40%, LSTM 30%" in figure.alt_text
+
+
+@pytest.mark.parametrize("parts", [3, 6, 9, 37])
+def test_labels_and_legends_keep_clear_of_each_other_and_of_the_data(parts):
+    recall = {"RNN": np.ones(parts), "LSTM": np.ones(parts)}
+    sure, shares = {"RNN": 1.0, "LSTM": 1.0}, dict.fromkeys(("labels", "RNN", "LSTM"), np.ones(40))
+    run = experiments.TaskRun(40, shares, sure, 0.5, tuple(range(3, parts + 3)), recall, 0.5, sure)
+    figure = drawn(pictures.influence_and_accuracy(run))
+    above, below = figure.axes
+    boxes = [[label.get_window_extent() for label in below.get_xticklabels()], [t.get_window_extent() for t in below.texts]]
+    for row in boxes:
+        row.sort(key=lambda box: box.x0)
+        assert all(left.x1 < right.x0 for left, right in pairwise(row))
+    for axis, height in ((above, 13 / 2 / 72 * figure.dpi), (below, 0)):  # a ring stands around its point
+        top = max([axis.transData.transform((0, 1))[1] + height, *(text.get_window_extent().y1 for text in axis.texts)])
+        assert axis.get_legend().get_window_extent().y0 > top
 
 
 def test_a_task_that_depends_on_nothing_is_drawn_too():
