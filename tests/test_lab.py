@@ -109,6 +109,24 @@ def test_training_on_the_task_gives_all_that_the_picture_needs_and_leaves_torch_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("far", [1_000_000, -3, 0.25])
+def test_labels_may_be_any_numbers_and_tokens_a_list(far):
+    def label(tokens, V):
+        return tokens[:, 0] * far + tokens[:, 2] + tokens[:, 4] * far
+
+    run = experiments.train_on_task(lambda *sizes: memory_task_tokens(*sizes).tolist(), label, T=5, V=2, updates=150)
+    assert run.parts == (0, 2, 4)
+    assert min(run.accuracy["LSTM"], run.whole["LSTM"]) >= 0.9
+    assert run.chance == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_task_with_many_parts_is_refused_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(experiments, "_train", None)
+    with pytest.raises(ValueError, match="37 of 37 positions move the label; a network a position is trained for up to 5"):
+        experiments.train_on_task(memory_task_tokens, lambda tokens, V: tokens.sum(1) % V)
+
+
+@pytest.mark.slow
 def test_the_simple_rnn_names_the_first_token_least_often_on_a_fresh_seed():
     """Twenty seeds and the LSTM: `python tests/benchmarks/lab_seeds.py`."""
     first, middle = (experiments.recall_accuracy("RNN", place, memory_task_tokens, seed=77) for place in (0, 18))
