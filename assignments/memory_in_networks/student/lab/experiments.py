@@ -292,7 +292,8 @@ def train_on_task(
     moved = {"labels": influence(tokens_fn, label_fn, T, V, seed=seed)}
     parts = tuple(int(place) for place in np.flatnonzero(moved["labels"]))
     if len(parts) > MOST_PARTS:
-        raise ValueError(f"{len(parts)} of {T} positions move the label; a network a position is trained for up to {MOST_PARTS}")
+        moving = f"{len(parts)} of {T} positions move the label"
+        raise ValueError(f"{moving}; a network a position is trained for up to {MOST_PARTS}")
     classes, counts = np.unique(labels, return_counts=True)
 
     def class_of(tokens: np.ndarray, V: int) -> np.ndarray:  # labels may leave numbers out
