@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -105,6 +106,24 @@ def test_training_on_the_task_gives_all_that_the_picture_needs_and_leaves_torch_
         assert run.accuracy[name] >= 0.9
         assert np.allclose(run.influence[name], run.influence["labels"], atol=0.1)
         assert 0 <= run.whole[name] <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("far", [1_000_000, -3, 0.25])
+def test_labels_may_be_any_numbers_and_tokens_a_list(far):
+    def label(tokens, V):
+        return tokens[:, 0] * far + tokens[:, 2] + tokens[:, 4] * far
+
+    run = experiments.train_on_task(lambda *sizes: memory_task_tokens(*sizes).tolist(), label, T=5, V=2, updates=150)
+    assert run.parts == (0, 2, 4)
+    assert min(run.accuracy["LSTM"], run.whole["LSTM"]) >= 0.9
+    assert run.chance == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_task_with_many_parts_is_refused_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(experiments, "_train", None)
+    with pytest.raises(ValueError, match="37 of 37 positions move the label; a network a position is trained for up to 5"):
+        experiments.train_on_task(memory_task_tokens, lambda tokens, V: tokens.sum(1) % V)
 
 
 @pytest.mark.slow
@@ -261,6 +280,22 @@ def test_influence_and_recall_are_drawn(dark):
     assert "RNN 50% and 100%" in figure.alt_text
     assert "right are: RNN 50%, LSTM 75%" in figure.alt_text
     assert "RNN 40%, LSTM 30%" in figure.alt_text
+
+
+@pytest.mark.parametrize("parts", [3, 6, 9, 37])
+def test_labels_and_legends_keep_clear_of_each_other_and_of_the_data(parts):
+    recall = {"RNN": np.ones(parts), "LSTM": np.ones(parts)}
+    sure, shares = {"RNN": 1.0, "LSTM": 1.0}, dict.fromkeys(("labels", "RNN", "LSTM"), np.ones(40))
+    run = experiments.TaskRun(40, shares, sure, 0.5, tuple(range(3, parts + 3)), recall, 0.5, sure)
+    figure = drawn(pictures.influence_and_accuracy(run))
+    above, below = figure.axes
+    boxes = [[label.get_window_extent() for label in below.get_xticklabels()], [t.get_window_extent() for t in below.texts]]
+    for row in boxes:
+        row.sort(key=lambda box: box.x0)
+        assert all(left.x1 < right.x0 for left, right in pairwise(row))
+    for axis, height in ((above, 13 / 2 / 72 * figure.dpi), (below, 0)):  # a ring stands around its point
+        top = max([axis.transData.transform((0, 1))[1] + height, *(text.get_window_extent().y1 for text in axis.texts)])
+        assert axis.get_legend().get_window_extent().y0 > top
 
 
 def test_a_task_that_depends_on_nothing_is_drawn_too():

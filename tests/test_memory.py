@@ -21,6 +21,8 @@ from memnet.optional import checkpoint_schedule
 
 from autograder.checks.bundle import BakedQuestion, Bundle
 from autograder.checks.judge import Outcome, QuestionRun
+from autograder.checks.runner import Answer
+from autograder.checks.wire import Opaque
 from autograder.isolation.sandbox import SandboxRunner
 
 from .budget_programs import BARRED, CHEATS, FROM_ZERO, RIGHT, cheat
@@ -154,6 +156,15 @@ def test_no_hiding_place_outside_of_the_process_is_open(measured, how):
     assert outcome.wrong_outputs(GRADIENTS) == set(GRADIENTS)
 
 
+def test_going_back_by_inverting_steps_is_not_right(judged):
+    """Where two units read the same, a state does not tell the one before it."""
+    inverted = cheat(
+        keep="if t % k == 0:\n    kept.append(h)",
+        take="before = kept.pop() if t % k == 0 else (np.arctanh(h) - b - x[:, t] @ W_xh.T) @ np.linalg.pinv(W_hh).T",
+    )
+    assert judged("rnn_backward_checkpointed", {"memory_budget": inverted}, "small")["small"].verdict == "wrong"
+
+
 @pytest.fixture
 def recomputed(questions, runner, assignment):
     """What a program that recomputes every state from h0 comes to: the verdict of each case, and the points."""
@@ -195,6 +206,15 @@ def test_feedback_says_how_the_peak_grew_and_where(judged):
     )
 
 
+def test_a_peak_that_is_over_by_little_says_by_how_much(questions):
+    asked = questions["rnn_backward_checkpointed"]
+    (case,) = (case for case in asked.cases if case.name == LARGEST)
+    passed = Outcome(case, "passed", answer=Answer(peak=case.budget + 1500))
+    outcome = QuestionRun(asked, None, {})._within_budget(passed)
+    assert outcome.verdict == "over_memory"
+    assert outcome.text.endswith("at its peak, and the budget is 7.8 MB: it is 2 KB over")
+
+
 # ---------------------------------------------------------------- G3: tasks
 
 TASK = """
@@ -218,6 +238,7 @@ GOOD_TASKS = {
     "select by first": "return np.where(a % 2 == 0, m, z)",
     "triple": "return a * V * V + m * V + z",
     "comparison chain": "return 2 * (a < m) + (m < z)",
+    "a list": "return [int(total) for total in (a + m + z) % V]",
 }
 
 
@@ -259,7 +280,10 @@ BAD_TASKS = {
         task("return (a + tokens[np.arange(n), T // 2 - tokens[:, 1] % 2] + z) % V"), r"position 1 changes \d\d% of"),
     "other sequences": (
         task("return (a + m + z + a.mean() * 9).astype(int) % V"), "a part of the batch has other labels"),
-    "rank in the batch": (task("return np.argsort(a + m + z)"), "depends on other sequences"),
+    "rank in the batch": (
+        task("return np.argsort(a + m + z)"), "not turn the labels round: a label must come from its own sequence"),
+    "another place, in few sequences": (
+        task("return (a + m + z + (tokens[:, 1:6] == 0).all(1)) % V"), r"position 1 changes 0\.\d+% of the labels; only"),
     "by chance": (
         task("return np.random.default_rng().integers(0, V, n)"),
         r"labels are drawn by chance: of two equal sequences in one batch, \d\d% got different labels"),
@@ -269,8 +293,13 @@ BAD_TASKS = {
              "    return (a + m + z + memory_task_label.n) % V"),
         "something is kept from call to call: 100% of the labels changed when the same tokens came again"),
     "labels below 0": (task("return (a + m + z) % V - 1"), "labels go down to -1; classes are 0 or above"),
-    "float labels": (task("return ((a + m + z) % V) / V"), "did not return an int array"),
-    "labels in a column": (task("return ((a + m + z) % V)[:, None]"), "did not return an int array of shape"),
+    "float labels": (
+        task("return ((a + m + z) % V) / V"), r"label returned an array of float64 of shape \(3000,\); expected an int array"),
+    "labels in a column": (
+        task("return ((a + m + z) % V)[:, None]"),
+        r"label returned an array of int64 of shape \(3000, 1\); expected an int array of shape \(n,\) = \(3000,\)"),
+    "no labels": (task("label = a"), "memory_task_label returned a value of type NoneType; expected an int array"),
+    "uneven list": (task(tokens="return [[0] * T] * (n - 1) + [[0]]"), "tokens returned an overlong list of 3000 values"),
     "tokens by chance": (
         task(tokens="return np.random.default_rng().integers(0, V, (n, T))"), "same seed gave different tokens"),
     "one seed for all": (
@@ -280,6 +309,7 @@ BAD_TASKS = {
     "one row repeated": (task(tokens=f"return np.tile({UNIFORM}[:1], (n, 1))"), "never stands at position 0"),
     "tokens from 1 on": (task(tokens=f"return {UNIFORM} + 1"), "tokens go from 1 to 4; expected 0 to V-1 = 3"),
     "turned array": (task(tokens=f"return {UNIFORM}.T"), r"int array of shape \(n, T\) = \(3000, 12\)"),
+    "float tokens": (task(tokens=f"return {UNIFORM} + 0.0"), "tokens returned an array of float64 of shape"),
 }  # fmt: skip
 
 
@@ -300,6 +330,23 @@ def test_tokens_earn_their_share_without_labels_and_labels_without_tokens(judged
     found = judged("memory_task", task(tokens=stub))["twelve tokens"].comparisons
     assert {name for name, comparison in found.items() if not comparison.right} == {"tokens"}
     assert found["tokens"].findings == ("memory_task_tokens is not written yet",)
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "says"), [(0.7503, 0.75, "75.03%"), (0.249, 0.25, "24.9%"), (0.0003, 0.0, "0.03%"), (0.13, 0.25, "13%")]
+)
+def test_a_share_is_told_from_the_limit_that_it_misses(assignment, share, limit, says):
+    assert assignment.properties["memory_task"].__globals__["_share"](share, limit) == says
+
+
+def test_labels_are_not_blamed_for_tokens(judged):
+    found = judged("memory_task", task(tokens=f"return {UNIFORM} + 0.0"))["twelve tokens"].comparisons
+    assert {name for name, comparison in found.items() if not comparison.right} == {"tokens"}
+
+
+def test_long_lists_of_tokens_are_taken(judged):
+    (outcome, *_) = judged("memory_task", task(tokens=f"return {UNIFORM}.tolist()")).values()
+    assert outcome.verdict == "passed", outcome.text
 
 
 def test_one_count_earns_its_half_without_the_other(judged, solution):
@@ -343,6 +390,7 @@ GOOD_LATCHES = {
     "two units": "np.array([[2., -2, 0], [-2, 2, 0]]), 5 * np.eye(2), np.zeros(2), np.eye(2), np.zeros(2)",
     "three that share": "np.array([[1., -1, 0]] * 3), np.full((3, 3), 2.), np.zeros(3), "
     "np.array([[1.] * 3, [-1] * 3]), np.ones(2)",
+    "lists": "[[3., -3, 0]], [[6.]], [0.], [[1.], [-1]], [0., 0]",
     "a small bias": "np.array([[3., -3, 0]]), np.array([[6.]]), np.array([.1]), np.array([[1.], [-1]]), np.zeros(2)",
 }
 BAD_LATCHES = {
@@ -358,6 +406,10 @@ BAD_LATCHES = {
             "W_xh is not an array of finite numbers"),
     "turned round": ("np.array([[3.], [-3], [0]]), np.array([[6.]]), np.zeros(1), np.array([[1.], [-1]]), np.zeros(2)",
                      "W_xh has shape (3, 1)"),
+    "b in a column": ("np.array([[3., -3, 0]]), np.array([[6.]]), np.zeros((1, 1)), np.array([[1.], [-1]]), np.zeros(2)",
+                      "b has shape (1, 1); expected (H,)"),
+    "a number": ("np.array([[3., -3, 0]]), np.array([[6.]]), 0.0, np.array([[1.], [-1]]), np.zeros(2)",
+                 "b is a value of type float; expected an array of floats"),
     "too wide": ("np.ones((600, 3)), np.eye(600), np.zeros(600), np.ones((2, 600)), np.zeros(2)",
                  "one H from 1 to 512"),
 }  # fmt: skip
@@ -454,10 +506,11 @@ BAD_SCHEDULES = {
     "nothing": (np.zeros((0, 2), int), "after the last action the steps 49 to 0 have not gone back"),
     "empty list": ([], "returned an array of float64"),
     "ragged": ([(0, 0), (1,)], "no array"),
-    "None": (None, "returned of type NoneType"),
-    "text": ("store", "returned of type str"),
+    "None": (None, "returned a value of type NoneType"),
+    "text": ("store", "returned a value of type str"),
     "millions": (np.zeros((3_000_000, 2), np.int8), "3000000 actions; "),
     "a long list": ([(0, 0)] * 300_000, "300000 actions"),
+    "objects": (Opaque("an array of dtype object and shape (5, 2)"), "returned an array of dtype object and shape (5, 2);"),
     "huge numbers": ([(2**70, 0)], "expected an int array"),
     "largest integer": (np.array([(ADVANCE, 2**63 - 1)]), "advance to"),
 }  # fmt: skip

@@ -397,6 +397,8 @@ RETURNED = [
     ("return np.array(['a', None], dtype=object)", Opaque("an array of dtype object and shape (2)")),
     ("return np.zeros((3000, 3000))",
      Opaque("an array of shape (3000, 3000), which is more than 64 MB in all")),
+    ("return [[0.0] * 10] * 3000 + [[0.0]]", Opaque("an overlong list of 3001 values")),
+    ("return {str(i): i for i in range(30_000)}", Opaque("an overlong dict of 30000 values")),
     ("return np.float32(1.5)", np.array(1.5, np.float32)),
     ("return 10**40", Opaque("an int of more than 64 bits")),
     ("return f", Opaque("function")),
@@ -407,6 +409,11 @@ returning = tabled([body(line) for line, _ in RETURNED])
 @pytest.mark.parametrize(("line", "value"), RETURNED)
 def test_values_that_are_returned(returning: Ask, line: str, value: Any) -> None:
     assert returning(body(line)).values == {"y": value}
+
+
+def test_a_list_of_more_values_than_a_reply_carries_comes_as_an_array(runner: ProcessRunner) -> None:
+    value = ask(runner, body("return [[0.5] * 10] * 3000")).values["y"]
+    assert np.array_equal(value, np.full((3000, 10), 0.5))
 
 
 def test_values_that_break_while_they_are_sent(runner: ProcessRunner) -> None:

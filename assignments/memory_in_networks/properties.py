@@ -31,10 +31,9 @@ def same_bag_pair(answers: Values, evidence: Values) -> dict[str, str]:
 def _same_bag(first: Any, second: Any, evidence: Values) -> str:
     arrays = {}
     for name, value in (("a", first), ("b", second)):
-        array = None
-        with contextlib.suppress(ValueError):  # a list that is no array
-            array = np.asarray(value) if isinstance(value, np.ndarray | list | tuple) else None
-        if array is None or array.dtype.kind not in "iu" or array.ndim != 1 or not 0 < array.size <= MOST_TOKENS:
+        array = _as_array(value)
+        whole = isinstance(array, np.ndarray) and array.dtype.kind in "iu"
+        if not whole or array.ndim != 1 or not 0 < array.size <= MOST_TOKENS:
             return f"{name} is not a sequence of integer tokens: expected an int array of shape (T,)"
         arrays[name] = array
     a, b = arrays["a"], arrays["b"]
@@ -108,9 +107,7 @@ def _endings(split: list[list[str]]) -> str:
 
 def jacobian_moves_states(answers: Values, evidence: Values) -> dict[str, str]:
     """A Jacobian, applied to a small change of the state before, is the change of the state after."""
-    J, moved = answers["J"], evidence["moved"]
-    with contextlib.suppress(ValueError):  # lists of lists that are no array
-        J = np.asarray(J) if isinstance(J, list | tuple) else J
+    J, moved = _as_array(answers["J"]), evidence["moved"]
     if not isinstance(J, np.ndarray) or J.shape != (*moved.shape, moved.shape[1]) or J.dtype.kind != "f":
         return {"J": "J has not the shape (N, H, H) of floats, so it cannot be held against a moved state"}
     predicted = np.einsum("nij,nj->ni", J.astype(float), evidence["nudge"])
@@ -181,9 +178,19 @@ def _state_shape(name: str, value: Any, axes: str, ours: Any) -> str:
 
 
 def _kind(value: Any) -> str:
+    """What a value is, in words that may follow "is" and "returned"."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}"
-    return f"of type {getattr(value, 'description', type(value).__name__)}"
+    name = getattr(value, "description", type(value).__name__)
+    return name if name.startswith("an ") else f"a value of type {name}"
+
+
+def _as_array(value: Any) -> Any:
+    """The array that a list makes; any other value as it is, and a list that makes none."""
+    if isinstance(value, list | tuple):
+        with contextlib.suppress(ValueError, OverflowError):  # lists of lists that are no array
+            return np.asarray(value)
+    return value
 
 
 def _near(value: Any, other: Any) -> bool:
@@ -199,24 +206,26 @@ def _near(value: Any, other: Any) -> bool:
 CHANGES = 0.25  # the share of labels that another token at an important place must change, at the least
 MOST_FREQUENT = 0.75  # the most that a constant answer may be right
 BEST_GUESS = 0.9  # the most that an answer from two of the three may be right
+ALONE = "a label must come from its own sequence, not from others, its place in the batch, or an earlier call"
 
 
 def memory_task(answers: Values, evidence: Values) -> dict[str, str]:
     """Tokens from a seed, and a label that needs the first token, the last and one in the middle, and nothing else."""
+    answers = {name: _as_array(value) for name, value in answers.items()}
     found = {"tokens": _task_tokens(answers, evidence)}
-    trouble = _task_labels(answers, evidence)
+    trouble = _task_labels(answers, evidence, own=not found["tokens"])
     if trouble:
         return found | dict.fromkeys(("first", "middle", "last", "balance"), trouble)
-    base, label = evidence["base"], np.asarray(answers["label"])
+    base, label = evidence["base"], answers["label"]
     n, T = base.shape
-    moved = np.asarray(answers["label_moved"]).reshape(T, n)
+    moved = answers["label_moved"].reshape(T, n)
     influence = (moved != label).mean(axis=1)
     allowed = range(-(-T // 4), 3 * T // 4 + 1)
     middles = [t for t in range(1, T - 1) if influence[t] > 0]
     others = [t for t in middles if t not in allowed] or middles[1:]
     if others:
         text = (
-            f"another token at position {others[0]} changes {influence[others[0]]:.0%} of the labels; only the "
+            f"another token at position {others[0]} changes {_share(influence[others[0]], 0)} of the labels; only the "
             f"first, the last and one position from {allowed[0]} to {allowed[-1]} may matter"
         )
         return found | dict.fromkeys(("first", "middle", "last", "balance"), text)
@@ -224,10 +233,20 @@ def memory_task(answers: Values, evidence: Values) -> dict[str, str]:
     for name, place in places.items():
         share = influence[place] if place is not None else 0.0
         where = f"at position {place}" if place is not None else f"anywhere from {allowed[0]} to {allowed[-1]}"
-        text = f"another token {where} changes {share:.0%} of the labels; at least {CHANGES:.0%} must change"
+        text = f"another token {where} changes {_share(share, CHANGES)} of the labels; at least {CHANGES:.0%} must change"
         found[name] = "" if share >= CHANGES else text
     found["balance"] = _task_balance(base, label, [place for place in places.values() if place is not None])
     return found
+
+
+def _share(share: float, limit: float) -> str:
+    """A share with as many digits as tell it from the limit that it misses."""
+    digits = next((digits for digits in range(3) if round(share, digits + 2) != limit or share == limit), 3)
+    return f"{share:.{digits}%}"
+
+
+def _returned(value: Any) -> str:
+    return f"{_kind(value)} of shape {value.shape}" if isinstance(value, np.ndarray) else _kind(value)
 
 
 def _task_tokens(answers: Values, evidence: Values) -> str:
@@ -237,7 +256,7 @@ def _task_tokens(answers: Values, evidence: Values) -> str:
             return str(answers[name].reason)
     tokens = answers["tokens"]
     if not isinstance(tokens, np.ndarray) or tokens.dtype.kind not in "iu" or tokens.shape != (n, T):
-        return f"memory_task_tokens did not return an int array of shape (n, T) = ({n}, {T})"
+        return f"memory_task_tokens returned {_returned(tokens)}; expected an int array of shape (n, T) = ({n}, {T})"
     if tokens.min() < 0 or tokens.max() >= V:
         return f"tokens go from {tokens.min()} to {tokens.max()}; expected 0 to V-1 = {V - 1}"
     if not np.array_equal(tokens, answers["tokens_again"]):
@@ -254,7 +273,8 @@ def _task_tokens(answers: Values, evidence: Values) -> str:
     return ""
 
 
-def _task_labels(answers: Values, evidence: Values) -> str:
+def _task_labels(answers: Values, evidence: Values, own: bool) -> str:
+    """What is wrong with the labels as such. own: whether the student's own tokens are fit to be labelled."""
     n, part = evidence["n"], evidence["base"][:, 0] == 0
     lengths = {
         "": n, "_again": n, "_turned": n, "_part": part.sum(), "_own": n, "_moved": n * evidence["T"],
@@ -262,21 +282,21 @@ def _task_labels(answers: Values, evidence: Values) -> str:
     }  # fmt: skip
     for name, rows in lengths.items():
         label = answers["label" + name]
-        if name == "_own" and hasattr(label, "reason"):  # your own tokens are judged by themselves
+        if name == "_own" and (not own or hasattr(label, "reason")):  # your own tokens are judged by themselves
             continue
         if hasattr(label, "reason"):
             return str(label.reason)
         if not isinstance(label, np.ndarray) or label.dtype.kind not in "iub" or label.shape != (rows,):
-            return f"memory_task_label did not return an int array of shape (n,) = ({rows},)"
+            return f"memory_task_label returned {_returned(label)}; expected an int array of shape (n,) = ({rows},)"
     label = answers["label"]
     if label.min() < 0:
         return f"labels go down to {label.min()}; classes are 0 or above"
     if not np.array_equal(label, answers["label_again"]):
         return _unsteady(label, answers)
     if not np.array_equal(label[::-1], answers["label_turned"]):
-        return "turning the batch round does not turn the labels round: a label depends on other sequences"
+        return f"turning the batch round does not turn the labels round: {ALONE}"
     if not np.array_equal(label[part], answers["label_part"]):
-        return "a part of the batch has other labels by itself: a label depends on other sequences"
+        return f"a part of the batch has other labels by itself: {ALONE}"
     return ""
 
 
@@ -295,7 +315,7 @@ def _task_balance(base: Any, label: Any, places: list[int]) -> str:
     classes, label = np.unique(label, return_inverse=True)
     share = np.bincount(label).max() / len(label)
     if share > MOST_FREQUENT:
-        return f"one label stands in {share:.0%} of the sequences; at most {MOST_FREQUENT:.0%} may have it"
+        return f"one label stands in {_share(share, MOST_FREQUENT)} of the sequences; at most {MOST_FREQUENT:.0%} may have it"
     if len(places) < 3:
         return "fewer than three positions matter, so two of them tell all"
     names = ("first", "middle", "last")
@@ -306,7 +326,8 @@ def _task_balance(base: Any, label: Any, places: list[int]) -> str:
         np.add.at(table, (group.ravel(), label), 1)
         right = table.max(axis=1).sum() / len(label)
         if right > BEST_GUESS:
-            return f"without the {names[left]} token the best guess is right in {right:.0%}; at most {BEST_GUESS:.0%}"
+            best = _share(right, BEST_GUESS)
+            return f"without the {names[left]} token the best guess is right in {best}; at most {BEST_GUESS:.0%}"
     return ""
 
 
@@ -317,7 +338,7 @@ def latch_weights(answers: Values, evidence: Values) -> dict[str, str]:
     """Weights of an RNN whose scores name the first token after 2, 10, 50 and 200 tokens, on 2000 strings each."""
     lengths = (2, 10, 50, 200)
     names = ("W_xh", "W_hh", "b", "W_hy", "b_y")
-    weights = [answers[name] for name in names]
+    weights = [_as_array(answers[name]) for name in names]
     problem = _latch_shapes(names, weights)
     if problem:
         return {f"T{T}": problem for T in lengths}
@@ -341,9 +362,13 @@ def latch_weights(answers: Values, evidence: Values) -> dict[str, str]:
 
 def _latch_shapes(names: tuple[str, ...], weights: list[Any]) -> str:
     for name, weight in zip(names, weights, strict=True):
-        if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "iuf" or not np.isfinite(weight).all():
+        if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "iuf":
+            return f"{name} is {_kind(weight)}; expected an array of floats"
+        if not np.isfinite(weight).all():
             return f"{name} is not an array of finite numbers"
-    H = weights[2].shape[0] if weights[2].ndim == 1 else -1
+    # The one that is out of line should be named: H is what most of them say.
+    said = [weight.shape[axis] for weight, axis in zip(weights, (0, 0, 0, -1), strict=False) if weight.ndim]
+    H = max(said, key=said.count, default=0)
     wanted = {"(H, 3)": (H, 3), "(H, H)": (H, H), "(H,)": (H,), "(2, H)": (2, H), "(2,)": (2,)}
     for name, weight, (axes, shape) in zip(names, weights, wanted.items(), strict=True):
         if weight.shape != shape or not 1 <= H <= 512:
@@ -406,8 +431,7 @@ def _carried_out(value: Any, T: int, slots: int, most: int) -> tuple[int, str]:
 def _rows_of_actions(value: Any, most: int) -> list[list[int]] | str:
     """The actions as a list of pairs, or what is wrong with them."""
     if isinstance(value, list | tuple) and len(value) <= most:
-        with contextlib.suppress(ValueError, OverflowError):  # lists of lists that are no array
-            value = np.asarray(value)
+        value = _as_array(value)
     if isinstance(value, list | tuple):
         return f"{len(value)} actions that are no array; expected an int array of shape (K, 2)"
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":

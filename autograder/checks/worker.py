@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .question import Call, parse_call
-from .wire import TRUSTED, Message, Writer, pack, read_message
+from .wire import TRUSTED, Caps, Message, Opaque, Writer, pack, read_message
 
 # What honest numpy code imports, some of it inside functions. Loaded before any student code, because a
 # confined worker can open no file afterwards; the rest of the library is not on offer, here or on a laptop.
@@ -326,6 +326,24 @@ def plain(value: Any) -> Any:
     return value
 
 
+def sendable(value: Any) -> Any:
+    """A plain value; a list of more values than a reply carries is sent as the array that it makes."""
+    value = plain(value)
+    if not isinstance(value, list | tuple | Mapping) or _count(value) <= Caps.items:
+        return value
+    with contextlib.suppress(ValueError, OverflowError):  # lists of lists that are no array
+        array = np.asarray(value)
+        if array.dtype.kind in "biufc":
+            return array
+    return Opaque(f"an overlong {type(value).__name__} of {len(value)} values")
+
+
+def _count(value: Any) -> int:
+    """How many values a reader meets in a value."""
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return 1 + sum(map(_count, items))
+
+
 def describe_error(error: BaseException, package: str, loading: bool = False) -> dict[str, Any]:
     """What a student is told of an exception: its kind, one line, and the lines of their own code."""
     text, trace = type(error).__name__, ""
@@ -425,7 +443,7 @@ class Server:
             values, changed = run_calls(
                 calls, lambda name: workspace.lookup(content["module"], name), inputs, content["layouts"]
             )
-            returns = {name: writer.value(plain(values[name])) for name in content["returns"]}
+            returns = {name: writer.value(sendable(values[name])) for name in content["returns"]}
         except _Failed as failure:
             return {"ok": False, **failure.report}
         except BaseException as error:  # student code may raise anything, SystemExit and its like included
@@ -455,7 +473,7 @@ class Server:
             return {"ok": True}
         answer = held.failure or {
             "ok": True,
-            "values": {name: writer.value(plain(held.values[name])) for name in held.returns},
+            "values": {name: writer.value(sendable(held.values[name])) for name in held.returns},
             "changed": [name for name in held.given if not _same(held.given[name], held.pristine[name])],
         }
         return {**answer, "traced": held.traced, "where": held.where}

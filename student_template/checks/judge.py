@@ -190,6 +190,8 @@ class QuestionRun:
         if outcome.verdict != "passed" or peak is None or peak <= case.budget:
             return outcome
         text = f"the call took {_megabytes(peak)} of memory at its peak, and the budget is {_megabytes(case.budget)}"
+        if _megabytes(peak) == _megabytes(case.budget):
+            text += f": it is {-(-(peak - case.budget) // 1024)} KB over"
         smaller = [o for o in self.outcomes if o.answer.peak and o.case.sizes.get("T", 0) < case.sizes.get("T", 0)]
         if smaller:
             other = smaller[-1]

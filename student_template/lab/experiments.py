@@ -23,6 +23,7 @@ UPDATES = 500
 RATE = 2e-3
 UNITS = 32  # of an LSTM; a simple network has three quarters of that
 STARTS = 3  # of a simple network, of which the one in the middle counts
+MOST_PARTS = 5  # that a task may have; each takes some seconds
 GAIN = 0.75  # what the weights from state to state of the simple network multiply a state by, at the start
 
 
@@ -230,7 +231,7 @@ def influence(tokens_fn: Function, label_fn: Function, T: int, V: int, rows: int
         tokens_fn  memory_task_tokens; the new tokens of a position are those of another draw
         label_fn   anything that maps tokens (n, T) and V to one number a row: memory_task_label, or a network
     """
-    tokens, others = tokens_fn(rows, T, V, seed), tokens_fn(rows, T, V, seed + 1)
+    tokens, others = (np.asarray(tokens_fn(rows, T, V, number)) for number in (seed, seed + 1))
     labels = np.asarray(label_fn(tokens.copy(), V))
     shares = np.empty(T)
     for place in range(T):
@@ -284,11 +285,20 @@ def train_on_task(
         TaskRun. What a network can recall of one part is much the same from seed to seed. Whether one learns the whole
         answer at once depends on the task, the seed and luck: a label such as a sum tells nothing of its parts until
         all of them are known. Takes twenty seconds of one processor at the most.
+        Raises ValueError where more than five positions move the label: that would take minutes.
     """
-    seen = tokens_fn(4000, T, V, seed + 1_000_000)
+    seen = np.asarray(tokens_fn(4000, T, V, seed + 1_000_000))
     labels = np.asarray(label_fn(seen.copy(), V))
     moved = {"labels": influence(tokens_fn, label_fn, T, V, seed=seed)}
     parts = tuple(int(place) for place in np.flatnonzero(moved["labels"]))
+    if len(parts) > MOST_PARTS:
+        moving = f"{len(parts)} of {T} positions move the label"
+        raise ValueError(f"{moving}; a network a position is trained for up to {MOST_PARTS}")
+    classes, counts = np.unique(labels, return_counts=True)
+
+    def class_of(tokens: np.ndarray, V: int) -> np.ndarray:  # labels may leave numbers out
+        return np.minimum(np.searchsorted(classes, np.asarray(label_fn(tokens, V))), len(classes) - 1)
+
     accuracy, recall, whole = {}, {}, {}
     for name in ("RNN", "LSTM"):
         make = simple_rnn if name == "RNN" else None
@@ -299,9 +309,9 @@ def train_on_task(
         answer = _answer(recalled, label_fn)
         accuracy[name] = float(np.mean(answer(seen, V) == labels))
         moved[name] = influence(tokens_fn, answer, T, V, rows=500, seed=seed)
-        guess = _train(name, tokens_fn, label_fn, int(labels.max()) + 1, sizes, updates, seed, make)
-        whole[name] = float(np.mean(guess(seen, V) == labels))
-    chance = float(np.bincount(labels).max() / len(labels))
+        guess = _train(name, tokens_fn, class_of, len(classes), sizes, updates, seed, make)
+        whole[name] = float(np.mean(classes[guess(seen, V)] == labels))
+    chance = float(counts.max() / len(labels))
     return TaskRun(T, moved, accuracy, chance, parts, recall, 1 / V, whole)
 
 
@@ -356,7 +366,7 @@ def recall_accuracy(
     """Train one network, "RNN" or "LSTM", to name the token at one place. Accuracy on new rows."""
     make = simple_rnn if name == "RNN" else None
     guess = _train(name, tokens_fn, _token_at(place), V, (T, V, H), updates, seed, make)
-    unseen = tokens_fn(4000, T, V, seed + 1_000_000)
+    unseen = np.asarray(tokens_fn(4000, T, V, seed + 1_000_000))
     return float(np.mean(guess(unseen, V) == unseen[:, place]))
 
 
@@ -392,9 +402,9 @@ def _train(
         torch.manual_seed(seed)
         scores, parameters = _network(name, sizes, classes, make)
     optimizer = torch.optim.Adam(parameters, lr=RATE, fused=True)
-    batch = tokens_fn(ROWS * updates, T, V, seed)
+    batch = np.asarray(tokens_fn(ROWS * updates, T, V, seed))
     wanted = torch.as_tensor(np.array(label_fn(batch.copy(), V)), dtype=torch.int64)
-    inputs = torch.as_tensor(np.array(batch), dtype=torch.int64)
+    inputs = torch.as_tensor(batch.astype(np.int64), dtype=torch.int64)
     with _one_thread():
         for rows in torch.arange(len(batch)).split(ROWS):
             loss = torch.nn.functional.cross_entropy(scores(eye[inputs[rows]]), wanted[rows])

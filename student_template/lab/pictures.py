@@ -261,7 +261,8 @@ def influence_and_accuracy(run: Any, dark: bool = False) -> Picture:
     for index, name in enumerate(networks):  # each has the same colour below
         above.plot(places + (-0.18, 0.18)[index], run.influence[name], DASHES[index], marker=MARKERS[index], markersize=5,
                    color=theme.lines[index], linewidth=1, label=f"{name}'s answers")  # fmt: skip
-    above.set_ylim(-0.05, 1.05)
+    above.set_ylim(-0.08, 1.4)  # the legend has the room above 1
+    above.set_yticks([0, 0.5, 1])
     above.grid(color=theme.grid, linewidth=0.6)
     whole = ", ".join(f"{name} {share:.0%}" for name, share in run.accuracy.items())
     _label(above, theme, "position that is resampled", "share changed",
@@ -279,17 +280,19 @@ def influence_and_accuracy(run: Any, dark: bool = False) -> Picture:
 
 
 def _recall_bars(axis: Axes, run: Any, theme: _Theme) -> None:
-    """Two bars a part, and chance as a line."""
-    places, width = np.arange(len(run.parts)), 0.36
+    """Two bars a part, and chance as a line. Where there are many parts they get numbers alone."""
+    places, width, few = np.arange(len(run.parts)), 0.36, len(run.parts) <= 6
     for index, (name, shares) in enumerate(run.recall.items()):
         bars = axis.bar(places + (index - 0.5) * width, shares, width, color=theme.lines[index], edgecolor=theme.paper,
                         hatch=HATCHES[index], label=name)  # fmt: skip
-        axis.bar_label(bars, [f"{share:.2f}" for share in shares], color=theme.ink, fontsize=9, padding=2)
+        if few:
+            axis.bar_label(bars, [f"{share:.2f}" for share in shares], color=theme.ink, fontsize=9, padding=2)
     axis.axhline(run.recall_chance, color=theme.ink, linestyle="--", linewidth=1, label="chance")
-    axis.set_xticks(places, [f"position {part}" for part in run.parts])
-    axis.set_ylim(0, 1.3)
+    every = 1 + len(run.parts) // 20
+    axis.set_xticks(places[::every], [f"position {part}" if few else f"{part}" for part in run.parts[::every]])
+    axis.set_ylim(0, 1.4)
     axis.set_yticks([0, 0.5, 1])
-    _label(axis, theme, "", "accuracy", "recalling the token of one part, a network a part")
+    _label(axis, theme, "" if few else "position", "accuracy", "recalling the token of one part, a network a part")
     _legend(axis, theme, loc="upper center", ncols=3, fontsize=9)
 
 

@@ -113,6 +113,13 @@ def _long(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     return {"x": x, "W_hh": W_hh, "h0": normal(rng, (sizes["N"], H), 0.02), **small}
 
 
+def _no_way_back(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
+    """Two units that read the same: a state does not tell the one before it, so none can be had by inverting a step."""
+    W_hh = normal(rng, (sizes["H"], sizes["H"]))
+    W_hh[1] = W_hh[0]
+    return {"W_hh": W_hh}
+
+
 def _counts(*pairs: tuple[int, int]) -> Any:
     """Sizes for G2: T and k of several calls."""
     named = {f"{letter}_{i}": v for i, pair in enumerate(pairs) for letter, v in zip("Tk", pair, strict=True)}
@@ -192,7 +199,7 @@ QUESTIONS = (
         "rnn_backward_checkpointed", number="G1", module="memory_budget", points=5, minutes=40, seconds=20,
         calls=(CALL,), inputs=INPUTS, outputs=GRADIENTS, oracle=_full,
         cases=(
-            Case("small", N=4, T=8, D=6, H=5, k=3),
+            Case("small", N=4, T=8, D=6, H=5, k=3, draw=_no_way_back),
             Case("wide", N=2, T=14, D=4, H=7, k=5, hidden=True),
             Case("ragged end", N=3, T=11, D=2, H=5, k=4, hidden=True),
             Case("every step kept", N=2, T=7, D=3, H=5, k=1, costs=0.25, waive=("k = 1", "T mod k = 0")),
