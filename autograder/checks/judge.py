@@ -350,6 +350,7 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
     owners = {leaf: output for o in compared for leaf, output in o.owners.items()}
     whole = _explaining_outputs(question, compared, {owners[leaf] for leaf in wrong})
     candidates = {leaf: _candidates(question, compared, leaf) & whole[owners[leaf]] for leaf in wrong}
+    candidates = {leaf: _more_than_nan(compared, leaf, found) for leaf, found in candidates.items()}
     candidates = _true_of_all(question, compared, candidates, owners)
     reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}
     spoils = {name: sum(len(outcome.case.mistakes.get(name, {})) for outcome in compared) for name in reach}
@@ -370,6 +371,21 @@ def _explaining_outputs(question: BakedQuestion, compared: Sequence[Outcome], ou
             if found.get(output):
                 found[output] = _explaining(outcome, leaf, found[output])
     return found
+
+
+def _more_than_nan(compared: Sequence[Outcome], leaf: str, names: set[str]) -> set[str]:
+    """The candidates for a leaf; where it is but nan or infinity, those that explain all else of these cases too.
+
+    One such number is no evidence: an overflow, a logarithm of zero and a division by zero all end in it.
+    """
+    failing = [outcome for outcome in compared if leaf in outcome.comparisons and not outcome.comparisons[leaf].right]
+    arrays = [as_array(_leaf_of(outcome.answer.values, leaf, outcome.case.expected)) for outcome in failing]
+    if not all(array is not None and array.size == 1 and not np.isfinite(array).any() for array in arrays):
+        return names
+    for outcome in failing:
+        for other in outcome.comparisons:
+            names = _explaining(outcome, other, names)
+    return names
 
 
 def _true_of_all(
