@@ -516,6 +516,17 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
     }
 
 
+def _changed_in_place(outcome: Outcome) -> list[str]:
+    """What is said of arrays that a call changed and that are not its own."""
+    names = [clean(name, 100) for name in outcome.answer.changed]
+    inputs = ", ".join(name for name in names if name in outcome.case.inputs)
+    earlier = ", ".join(name for name in names if name not in outcome.case.inputs)
+    said = [f"changes its input in place: {inputs}. Work on a copy; no points are lost"] if inputs else []
+    if earlier:
+        said.append(f"changes what an earlier call returned: {earlier}. Give a new array back each time; no points are lost")
+    return said
+
+
 def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, str], plain_fails: bool) -> dict[str, Any]:
     case = outcome.case
     values = []
@@ -532,9 +543,7 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
             entry["profile"] = dict(comparison.profile)
         values.append(entry)
     warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
-    if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
-        changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
-        warnings.append(f"changes its input in place: {changed}. Work on a copy; no points are lost")
+    warnings += _changed_in_place(outcome) if outcome.verdict in ("passed", "wrong") else []
     # A case with calls of its own compares answers; it has nothing to say of a program that gives none.
     silent = plain_fails or any(value["hint"] for value in values) or (outcome.verdict == "crashed" and bool(case.calls))
     return {
