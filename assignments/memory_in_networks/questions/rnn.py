@@ -478,6 +478,8 @@ QUESTIONS = (
                     _wrong_loss(weights=lambda mask: np.ones(mask.shape))),
             Mistake("L06", "Your gradient honours the mask; does your loss?", _wrong_loss(loss_mask=False)),
             Mistake("L08", "Over which axis must the probabilities sum to 1?", _wrong_loss(axis=1)),
+            Mistake("L08b", "Over which axis must the probabilities sum to 1?",
+                    _wrong_loss(axis=1, shift=lambda y: y - y.max(1, keepdims=True))),
             Mistake("L09", "The loss is negative. Is cross-entropy log p, or minus log p?", _wrong_loss(sign=-1.0)),
             Mistake("L10", "The gradient of the loss in the scores is p minus something at the target. Is it there?",
                     _wrong_loss(target=0.0)),
