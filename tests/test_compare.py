@@ -134,6 +134,8 @@ def test_list_is_right_with_a_warning() -> None:
         ("number", np.array(1.0), X_NH, "y has shape (3, 5); expected a single number. Yours reads (N, H)"),
         ("number", np.array(1.0), np.ones(1), "y has shape (1,); expected a single number. "
          "An axis of length 1 is too many: keepdims, or an index that was a slice?"),
+        ("N H", np.ones((1, 20)), np.ones((4, 1, 5)),
+         "y has shape (4, 1, 5); expected (N, H) = (1, 20). Yours reads (D, 1, H)"),
         ("N H", np.ones((2, 5)), X_NH, "y has shape (3, 5); expected (N, H) = (2, 5). Yours reads (N, H)"),
         ("N", np.zeros((0, 3)), np.zeros(3), "y has shape (3,); expected (0, 3). Yours reads (N,)"),
     ],
@@ -192,6 +194,7 @@ def times(array: Any, factor: float, *gates: str) -> Any:
         ("bool N", np.array([True, False, True]), np.array([False, True, False]), "", "y[0] is False; expected True"),
         ("bool", np.array(True), False, "", "y is False; expected True"),
         ("N H", X_NH, X_NH / 3, "", "y is 1/N = 1/3 times what is expected, everywhere"),
+        ("N H", X_NH, X_NH / 4, "", "y is 1/D = 2/T = 1/4 times what is expected, everywhere"),
         ("N H", X_NH, X_NH * 5, "", "y is H = 5 times what is expected, everywhere"),
         ("N H", X_NH, X_NH / 24, "", "y is 1/(N T) = 1/24 times what is expected, everywhere"),
         ("N H", X_NH, X_NH * 24, "", "y is (N T) = 24 times what is expected, everywhere"),

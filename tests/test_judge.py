@@ -423,6 +423,35 @@ def test_change_in_place_is_warned_of_and_costs_nothing(runner: ProcessRunner, q
     assert [case["warnings"] for case in report["cases"]] == [[]] * 4
 
 
+def test_change_of_what_an_earlier_call_returned_is_warned_of(runner: ProcessRunner) -> None:
+    twice = ("y = keep(x)", "y_sum = keep(y)")
+    question, properties = property_question(lambda values, arrays: {"y": ""}, calls=twice, inputs={"x": "N"})
+    one_array = "kept = {}\ndef keep(x):\n    y = kept.setdefault(x.shape, 0 * x)\n    y += x\n    return y\n"
+    report = judge(runner, question, one_array, properties)
+    text = "changes what an earlier call returned: y. Give a new array back each time; no points are lost"
+    assert (report["earned"], [case["warnings"] for case in report["cases"]]) == (3.0, [[text]] * 2)
+
+
+@pytest.mark.parametrize(("nan", "names"), [("y", ["", ""]), ("both", ["b", "b"])])
+def test_nan_alone_names_no_mistake(runner: ProcessRunner, nan: str, names: list[str]) -> None:
+    """A loss that is nan has many causes: the one is named that explains the gradient too, or none."""
+
+    def spoil(y: float, g: float) -> Any:
+        return lambda x: (x.sum() + y, x * 2 + g)
+
+    question = bake_question(Question(
+        "loss", number="A1", module="m", points=2, minutes=5, calls=("y, g = loss(x)",), inputs={"x": "N"},
+        outputs={"y": "number", "g": "N"}, oracle=lambda x: (x.sum(), x * 2),
+        cases=(Case("small", N=3), Case("wide", N=4, hidden=True)),
+        mistakes=(Mistake("a", "A?", spoil(np.nan, 0.0)), Mistake("b", "B?", spoil(np.nan, np.nan))),
+    ), "seed", {})  # fmt: skip
+    gradient = "x * 2 + 1" if nan == "y" else "x * float('nan')"
+    report = judge(runner, question, f"def loss(x): return float('nan'), {gradient}")
+    assert [value["mistake"] for value in case_of(report, "small")["values"]] == names
+    report = judge(runner, question, "def loss(x): return float('nan'), x * 2")
+    assert [value["mistake"] for value in case_of(report, "small")["values"]] == ["a", ""]
+
+
 def test_float32_and_lists_are_warned_of(runner: ProcessRunner, question: BakedQuestion) -> None:
     report = judge(runner, question, returns(y="(x * w).astype('f4')", z="(x + w).tolist()"))
     assert report["earned"] == 4.0

@@ -299,6 +299,13 @@ def test_each_call_gets_fresh_copies(runner: ProcessRunner) -> None:
     assert found.changed == ("x",)
 
 
+def test_a_call_that_changes_what_an_earlier_one_returned_is_noticed(runner: ProcessRunner) -> None:
+    source = "import numpy as np\nkept = np.zeros(3)\ndef fill(x):\n    kept[:] = kept + x\n    return kept\n"
+    found = ask(runner, source, np.arange(3.0), ("a = fill(x)", "b = fill(a)"), ("a", "b"))
+    assert [found.values[name].tolist() for name in "ab"] == [[0, 1, 2], [0, 2, 4]]
+    assert found.changed == ("a",)
+
+
 @pytest.mark.parametrize("returned", ["buffer", "[buffer]", "(buffer, buffer)"])
 def test_a_value_is_kept_as_it_was_returned(runner: ProcessRunner, returned: str) -> None:
     source = f"import numpy as np\nbuffer = np.zeros(2)\ndef f(x):\n    buffer[:] += x\n    return {returned}\n"

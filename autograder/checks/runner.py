@@ -45,7 +45,7 @@ class DeadlinePassed(Exception):
 class Answer:
     """What came of one case. verdict: "" when values came, else a verdict with its text.
 
-    values: by output name. changed: inputs that the code changed in place. trace: lines of the student's code.
+    values: by output name. changed: inputs and earlier results that the code changed. trace: lines of the student's code.
     ended: the worker did not survive it. peak: bytes of memory that the call took, where it was measured; where: the
     line that held most of them, in the worker's own word.
     """
@@ -313,7 +313,7 @@ def _answer(reply: Message, returns: Sequence[str], inputs: Collection[str]) -> 
         values, changed = content.get("values"), content.get("changed")
         if not isinstance(values, dict) or set(values) != set(returns) or not isinstance(changed, list):
             raise WireError("an answer that lacks what was asked")
-        names = tuple(name for name in inputs if name in changed)
+        names = tuple(name for name in (*inputs, *returns) if name in changed)
         return Answer(values={name: reply.value(values[name]) for name in returns}, changed=names)
     kind = content.get("kind")
     verdict = VERDICTS.get(kind) if isinstance(kind, str) else None

@@ -255,10 +255,12 @@ def run_calls(
 ) -> tuple[dict[str, Any], list[str]]:
     """Run calls one after the other; each gets fresh copies of the inputs, so that none can spoil another's.
 
-    Returns all values by name, and the names of inputs that a call changed in place.
+    Returns all values by name, as they were when they were returned, and the names of those that a call changed in
+    place: inputs, and what an earlier call returned.
     Raises _Failed for a wrong count, and whatever the functions raise.
     """
     values: dict[str, Any] = {}
+    returned: dict[str, Any] = {}
     changed: list[str] = []
     for call in calls:
         given = {
@@ -269,7 +271,9 @@ def run_calls(
         function = getattr(values[root], method) if method else lookup(root)
         result = function(*given.values())
         changed += [name for name in given if name in inputs and not _same(given[name], inputs[name])]
+        changed += [name for name, item in returned.items() if name not in changed and not _same(item, values[name])]
         bound = bind(call, result) if len(call.targets) > 1 else {call.targets[0]: result}
+        returned |= bound
         values |= {name: _fresh(item, "keep") for name, item in bound.items()}
     return values, changed
 

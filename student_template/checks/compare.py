@@ -193,12 +193,16 @@ def _shape_finding(setting: Setting, wanted: Array, given: Array, bound: float) 
     if given.ndim > 1 and given.shape == wanted.shape[::-1]:
         right = given.ndim == 2 and scaled_error(given.T, wanted) <= bound
         return text + (". It is the transpose of what is expected" if right else ". Those are its axes, transposed")
-    if given.size == wanted.size and 1 in given.shape:
+    if given.ndim > wanted.ndim and _without_ones(given) == _without_ones(wanted):
         return text + ". An axis of length 1 is too many: keepdims, or an index that was a slice?"
     reading = tuple(_axis_reading(size, setting) for size in given.shape)
     if any(axis[-1:].isalpha() for axis in reading):
         return text + f". Yours reads {tuple_text(reading)}"
     return text
+
+
+def _without_ones(array: Array) -> list[int]:
+    return [length for length in array.shape if length != 1]
 
 
 def _axis_reading(size: int, setting: Setting) -> str:
@@ -338,7 +342,9 @@ def _ratio_text(ratio: float, sizes: Mapping[str, int]) -> str:
         products["(N T)"] = float(letters["N"] * letters["T"])
     for text, value in products.items():
         if abs(ratio * value - 1) < 1e-6:
-            return f"1/{text} = 1/{value:g}"
+            # Where one length is twice another, the square's 2 and the mean over the longer look like the shorter.
+            also = "".join(f"2/{letter} = " for letter, size in letters.items() if size == 2 * value)
+            return f"1/{text} = {also}1/{value:g}"
         if abs(ratio / value - 1) < 1e-6:
             return f"{text} = {value:g}"
     simple = Fraction(ratio).limit_denominator(12)

@@ -361,6 +361,7 @@ def name_mistakes(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[
     owners = {leaf: output for o in compared for leaf, output in o.owners.items()}
     whole = _explaining_outputs(question, compared, {owners[leaf] for leaf in wrong})
     candidates = {leaf: _candidates(question, compared, leaf) & whole[owners[leaf]] for leaf in wrong}
+    candidates = {leaf: _more_than_nan(compared, leaf, found) for leaf, found in candidates.items()}
     candidates = _true_of_all(question, compared, candidates, owners)
     reach = {name: sum(name in found for found in candidates.values()) for name in set().union(*candidates.values())}
     spoils = {name: sum(len(outcome.case.mistakes.get(name, {})) for outcome in compared) for name in reach}
@@ -381,6 +382,21 @@ def _explaining_outputs(question: BakedQuestion, compared: Sequence[Outcome], ou
             if found.get(output):
                 found[output] = _explaining(outcome, leaf, found[output])
     return found
+
+
+def _more_than_nan(compared: Sequence[Outcome], leaf: str, names: set[str]) -> set[str]:
+    """The candidates for a leaf; where it is but nan or infinity, those that explain all else of these cases too.
+
+    One such number is no evidence: an overflow, a logarithm of zero and a division by zero all end in it.
+    """
+    failing = [outcome for outcome in compared if leaf in outcome.comparisons and not outcome.comparisons[leaf].right]
+    arrays = [as_array(_leaf_of(outcome.answer.values, leaf, outcome.case.expected)) for outcome in failing]
+    if not all(array is not None and array.size == 1 and not np.isfinite(array).any() for array in arrays):
+        return names
+    for outcome in failing:
+        for other in outcome.comparisons:
+            names = _explaining(outcome, other, names)
+    return names
 
 
 def _true_of_all(
@@ -511,6 +527,17 @@ def _report(question: BakedQuestion, outcomes: Sequence[Outcome]) -> dict[str, A
     }
 
 
+def _changed_in_place(outcome: Outcome) -> list[str]:
+    """What is said of arrays that a call changed and that are not its own."""
+    names = [clean(name, 100) for name in outcome.answer.changed]
+    inputs = ", ".join(name for name in names if name in outcome.case.inputs)
+    earlier = ", ".join(name for name in names if name not in outcome.case.inputs)
+    said = [f"{IN_PLACE}: {inputs}. Work on a copy; no points are lost"] if inputs else []
+    if earlier:
+        said.append(f"changes what an earlier call returned: {earlier}. Give a new array back each time; no points are lost")
+    return said
+
+
 def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, str], plain_fails: bool) -> dict[str, Any]:
     case = outcome.case
     values = []
@@ -527,9 +554,7 @@ def _case_report(question: BakedQuestion, outcome: Outcome, named: Mapping[str, 
             entry["profile"] = dict(comparison.profile)
         values.append(entry)
     warnings = [comparison.warning for comparison in outcome.comparisons.values() if comparison.warning]
-    if outcome.verdict in ("passed", "wrong") and outcome.answer.changed:
-        changed = ", ".join(clean(name, 100) for name in outcome.answer.changed)
-        warnings.append(f"{IN_PLACE}: {changed}. Work on a copy; no points are lost")
+    warnings += _changed_in_place(outcome) if outcome.verdict in ("passed", "wrong") else []
     # A case with calls of its own compares answers; it has nothing to say of a program that gives none.
     silent = plain_fails or any(value["hint"] for value in values) or (outcome.verdict == "crashed" and bool(case.calls))
     return {

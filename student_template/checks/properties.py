@@ -35,6 +35,8 @@ def _same_bag(first: Any, second: Any, evidence: Values) -> str:
         whole = isinstance(array, np.ndarray) and array.dtype.kind in "iu"
         if not whole or array.ndim != 1 or not 0 < array.size <= MOST_TOKENS:
             return f"{name} is not a sequence of integer tokens: expected an int array of shape (T,)"
+        if array.min() < 0:
+            return f"{name} has the token {array.min()}; token ids are 0 or above"
         arrays[name] = array
     a, b = arrays["a"], arrays["b"]
     if len(a) != len(b):
@@ -83,6 +85,8 @@ def _sentences(value: Any) -> str:
             return f"{line!r} has {len(words)} words; at least four are needed, so that something stands between"
         if words[-1] in words[1:-1]:
             return f"{line!r}: the ending {words[-1]!r} already stands in the middle, where a short memory finds it"
+        if words[-1] == words[0]:
+            return f"{line!r}: the ending is the first word again; it should follow from the first word, not repeat it"
     return _endings(split)
 
 

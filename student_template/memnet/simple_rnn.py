@@ -58,7 +58,8 @@ class SimpleRNN(nn.Module):
 
         Watch out:
             With padding, the last position in the array is not the last real timestep. A squeeze would drop
-            the batch axis where N = 1.
+            the batch axis where N = 1. The network will be trained: gradients must come back from the output to
+            all weights, and stay finite where states are driven to 1 or -1.
 
         Hint:
             Each sample needs its own t. What does indexing with two integer arrays pick?

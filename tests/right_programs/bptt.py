@@ -145,3 +145,34 @@ def rnn_backward_truncated(dh, x, h0, h, W_xh, W_hh, k):
         da[:, t] = (dh[:, t] + g) * (1 - h[:, t] ** 2)
         g = da[:, t] @ W_hh
     return np.einsum("nth,ntd->hd", da, x), np.einsum("nth,ntk->hk", da, prev), da.sum((0, 1))
+#: rnn_backward_truncated all chunks as one larger batch
+def rnn_backward_truncated(dh, x, h0, h, W_xh, W_hh, k):
+    N, T, H = h.shape
+    k = min(k, T)
+    C = -(-T // k); P = C * k - T
+    pad = lambda v: np.concatenate([v, np.zeros((N, P, v.shape[2]))], 1).reshape(N * C, k, -1)
+    prev = np.concatenate([h0[:, None], h[:, :-1]], 1)
+    dh_, x_, h_, p_ = map(pad, (dh, x, h, prev))
+    g = 0
+    da = np.zeros_like(h_)
+    for t in range(k)[::-1]:
+        da[:, t] = (dh_[:, t] + g) * (1 - h_[:, t] ** 2)
+        g = da[:, t] @ W_hh
+    r = lambda v: v.reshape(N * C * k, -1)
+    return r(da).T @ r(x_), r(da).T @ r(p_), r(da).sum(0)
+#: rnn_backward one sweep a loss, long doubles
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    L = np.longdouble
+    N, T, H = h.shape
+    D = (1 - h.astype(L) ** 2)
+    prev = np.concatenate([h0[:, None], h[:, :-1]], axis=1)
+    da = np.zeros((N, T, H), L)
+    for s in range(T):
+        g = dh[:, s].astype(L)
+        for t in range(s, -1, -1):
+            a = g * D[:, t]
+            da[:, t] += a
+            g = a @ W_hh
+    dh0 = da[:, 0] @ W_hh
+    f = np.float64
+    return (da @ W_xh).astype(f), dh0.astype(f), np.tensordot(da, x, ((0, 1), (0, 1))).astype(f), np.tensordot(da, prev, ((0, 1), (0, 1))).astype(f), da.sum((0, 1)).astype(f)

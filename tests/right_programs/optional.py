@@ -33,3 +33,28 @@ def bidirectional_forward(x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_h
         back += [h0_back[n]] * (T - L)
         out.append(np.hstack([np.array(there), np.array(back)]))
     return np.stack(out)
+#: checkpoint_schedule dynamic programming, lists of lists
+from functools import lru_cache
+@lru_cache(None)
+def _cost(L, s):
+    if L == 1: return 0, 0
+    if s == 1: return L * (L - 1) // 2, 0
+    return min((y + _cost(L - y, s - 1)[0] + _cost(y, s)[0], y) for y in range(1, L))
+def checkpoint_schedule(T, slots):
+    acts = [[0, 0]]
+    def go(lo, L, s):
+        if L == 1:
+            acts.append([2, lo]); return
+        if s == 1:
+            for t in range(lo + L - 1, lo - 1, -1):
+                if t != lo + L - 1: acts.append([3, lo])
+                if t > lo: acts.append([1, t])
+                acts.append([2, t])
+            return
+        y = _cost(L, s)[1]
+        acts.append([1, lo + y]); acts.append([0, lo + y])
+        go(lo + y, L - y, s - 1)
+        acts.append([4, lo + y]); acts.append([3, lo])
+        go(lo, y, s)
+    go(0, T, slots)
+    return acts

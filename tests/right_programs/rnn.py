@@ -196,3 +196,47 @@ def rnn_forward(x, h0, W_xh, W_hh, b):
         h0[...] = np.tanh(x[:, t] @ W_xh.T + h0 @ W_hh.T + b)
         h[:, t] = h0
     return h
+#: rnn_forward windows by stride tricks, returned as a strided view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+def rnn_forward(x, h0, W_xh, W_hh, b):
+    N, T, D = x.shape
+    H = len(b)
+    buf = np.zeros((T + 1, N, H))
+    buf[0] = h0
+    pairs = as_strided(buf, shape=(T, 2, N, H), strides=(buf.strides[0],) + buf.strides)
+    for t in range(T):
+        pairs[t, 1] = np.tanh(x[:, t] @ W_xh.T + pairs[t, 0] @ W_hh.T + b)
+    return as_strided(buf[1:], shape=(N, T, H), strides=(buf.strides[1], buf.strides[0], buf.strides[2]))
+#: rnn_forward a dataclass, a match statement, a walrus and a generator
+from dataclasses import dataclass, field
+from typing import Iterator, NamedTuple
+@dataclass
+class Cell:
+    W: np.ndarray
+    U: np.ndarray
+    b: np.ndarray
+    h: np.ndarray = field(default=None)
+    def __call__(self, x):
+        match self.h:
+            case None:
+                raise ValueError("no state")
+            case np.ndarray() as h:
+                self.h = np.tanh(np.einsum('hd,nd->nh', self.W, x) + np.einsum('hk,nk->nh', self.U, h) + self.b)
+        return self.h
+    def run(self, xs) -> Iterator[np.ndarray]:
+        t = 0
+        while (t := t + 1) <= xs.shape[1]:
+            yield self(xs[:, t - 1])
+def rnn_forward(x, h0, W_xh, W_hh, b):
+    cell = Cell(W_xh, W_hh, b, h0)
+    return np.moveaxis(np.array([*cell.run(x)]), 0, 1)
+#: rnn_step masked arrays
+def rnn_step(x_t, h_prev, W_xh, W_hh, b):
+    a = np.ma.masked_invalid(x_t @ W_xh.T + h_prev @ W_hh.T + b)
+    return np.ma.tanh(a)
+#: rnn_step a read-only view with a negative stride
+def rnn_step(x_t, h_prev, W_xh, W_hh, b):
+    h = np.tanh(W_xh @ x_t.T + W_hh @ h_prev.T + b[:, None])[::-1]
+    h = h[::-1].T
+    h.flags.writeable = False
+    return h

@@ -391,7 +391,7 @@ def embedding_backward(dx, tokens, V):
     dE = np.zeros((V, dx.shape[2]))
     np.add.at(dE, tokens.T.reshape(-1), dx.reshape(-1, dx.shape[2]))
     return dE
-#: embedding_backward skips token zero as padding | dE | -
+#: embedding_backward skips token zero as padding | dE | E12b
 def embedding_backward(dx, tokens, V):
     dE = np.zeros((V, dx.shape[2]))
     np.add.at(dE, tokens, dx)
@@ -569,3 +569,19 @@ def rnn_backward(dh, x, h0, h, W_xh, W_hh):
         dW_hh += found[3]
         db += found[4]
     return dx, coming, dW_xh, dW_hh, db
+#: rnn_backward last step never runs | dx dh0 dW_xh dW_hh db | T14b
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    N, T, D = x.shape
+    g = np.zeros_like(h0)
+    dx = np.zeros_like(x); dWx = 0; dWh = 0; db = 0
+    for t in reversed(range(T - 1)):
+        hp = h[:, t-1] if t else h0
+        dx[:, t], g, a, c, d = rnn_step_backward(dh[:, t] + g, x[:, t], hp, h[:, t], W_xh, W_hh)
+        dWx = dWx + a; dWh = dWh + c; db = db + d
+    return dx, g, dWx, dWh, db
+#: rnn_backward_truncated only the last chunk kept | dW_xh dW_hh db | K07b
+def rnn_backward_truncated(dh, x, h0, h, W_xh, W_hh, k):
+    hp = np.concatenate([h0[:, None], h[:, :-1]], 1)
+    for s in range(0, x.shape[1], k):
+        _, _, dWx, dWh, db = rnn_backward(dh[:, s:s+k], x[:, s:s+k], hp[:, s], h[:, s:s+k], W_xh, W_hh)
+    return dWx, dWh, db

@@ -171,3 +171,22 @@ def clip_by_global_norm(grads, max_norm):
     norm = np.sqrt(sum((g**2).sum() for g in grads))
     for g in grads:
         g *= min(1.0, max_norm / norm)
+#: gradient_norms samples added up first | norms | N23
+def gradient_norms(dh_last, h, W_hh):
+    T = h.shape[1]
+    out = np.zeros(T)
+    g = dh_last
+    for t in range(T - 1, -1, -1):
+        out[t] = np.linalg.norm(g.sum(0))
+        g = (g * (1 - h[:, t] ** 2)) @ W_hh
+    return out
+#: gradient_norms dh_last comes in at every step | norms | N24
+def gradient_norms(dh_last, h, W_hh):
+    T = h.shape[1]
+    out = np.zeros(T)
+    g = np.zeros_like(dh_last)
+    for t in range(T - 1, -1, -1):
+        g = g + dh_last
+        out[t] = np.linalg.norm(g)
+        g = (g * (1 - h[:, t] ** 2)) @ W_hh
+    return out

@@ -553,3 +553,21 @@ def lstm_step_backward(dh_t, dc_t, x_t, h_prev, c_prev, c_t, gates, W_xh, W_hh):
     dc = dc_t + dh_t * o * (1 - squashed**2)
     da = np.hstack([dc * c_prev * f * (1 - f), dc * g * i * (1 - i), dh_t * squashed * o * (1 - o), dc * i * (1 - g**2)])
     return da @ W_xh, da @ W_hh, dc * f, da.T @ x_t, da.T @ h_prev, da.sum(axis=0)
+#: lstm_forward both states from the last slot | h c gates | W02b
+def lstm_forward(x, h0, c0, W_xh, W_hh, b):
+    N, T, D = x.shape
+    H = h0.shape[1]
+    h = np.zeros((N, T, H)); c = np.zeros((N, T, H)); gates = np.zeros((N, T, 4 * H))
+    for t in range(T):
+        h[:, t], c[:, t], gates[:, t] = lstm_step(x[:, t], h[:, t-1], c[:, t-1], W_xh, W_hh, b)
+    return h, c, gates
+#: lstm_backward zero cell before step 0 | dx dh0 dW_xh dW_hh db | Y10b
+def lstm_backward(dh, dc_last, x, h0, c0, h, c, gates, W_xh, W_hh):
+    T = x.shape[1]
+    dx = np.zeros_like(x); A = B = C = 0
+    gh, gc = np.zeros_like(h0), dc_last
+    for t in reversed(range(T)):
+        hp, cp = (h[:, t-1], c[:, t-1]) if t else (h0, np.zeros_like(c0))
+        dx[:, t], gh, gc, a, bb, d = lstm_step_backward(dh[:, t] + gh, gc, x[:, t], hp, cp, c[:, t], gates[:, t], W_xh, W_hh)
+        A, B, C = A + a, B + bb, C + d
+    return dx, gh, gc, A, B, C

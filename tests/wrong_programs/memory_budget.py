@@ -97,3 +97,27 @@ def best_interval(T):
 #: stored_states interval: half of T | best | -
 def best_interval(T):
     return T // 2
+#: stored_states one state left out | stored | M12
+def stored_states(T, k):
+    return -(-T // k) + min(k, T) - 1
+#: rnn_backward_checkpointed dh_last comes in at every step | dx dh0 dW_xh dW_hh db | C15
+def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
+    T = x.shape[1]
+    kept = []
+    h = h0
+    for t in range(T):
+        if t % k == 0:
+            kept.append(h)
+        h = np.tanh(x[:, t] @ W_xh.T + h @ W_hh.T + b)
+    dx = np.zeros_like(x); A = np.zeros_like(W_xh); B = np.zeros_like(W_hh); C = np.zeros_like(b)
+    g = np.zeros_like(dh_last)
+    for s in range(0, T, k)[::-1]:
+        seg = [kept.pop()]
+        for t in range(s, min(s + k, T)):
+            seg.append(np.tanh(x[:, t] @ W_xh.T + seg[-1] @ W_hh.T + b))
+        for t in range(min(s + k, T) - 1, s - 1, -1):
+            da = (g + dh_last) * (1 - seg[t - s + 1] ** 2)
+            dx[:, t] = da @ W_xh
+            A += da.T @ x[:, t]; B += da.T @ seg[t - s]; C += da.sum(0)
+            g = da @ W_hh
+    return dx, g, A, B, C

@@ -32,7 +32,7 @@ def gru_backward(dh, x, h0, h, gates, W_xh, W_hh, b_h):
         dbh += dah.sum(0)
         g = dah @ W_hh
     return dx, g, A, B, dbx, dbh
-#: gru_backward sign of the update gate | dx dh0 dW_xh dW_hh db_x db_h | -
+#: gru_backward sign of the update gate | dx dh0 dW_xh dW_hh db_x db_h | Z03b
 def gru_backward(dh, x, h0, h, gates, W_xh, W_hh, b_h):
     N, T, H = h.shape
     dx = np.zeros_like(x)
@@ -138,3 +138,44 @@ def linear_scan_parallel(a, b, h0):
         A[:, w:] = A[:, w:] * A[:, :-w]
         w *= 2
     return B
+#: gru_backward both sides alike in the weights | dW_hh db_h | Z07 Z07b
+def gru_backward(dh, x, h0, h, gates, W_xh, W_hh, b_h):
+    T, H = h.shape[1:]
+    hp = previous(h0, h)
+    r, z, n = np.split(gates, 3, axis=2)
+    hn = hp @ W_hh[2*H:].T + b_h[2*H:]
+    dax, dah = np.zeros_like(gates), np.zeros_like(gates)
+    g = np.zeros_like(h0)
+    for t in reversed(range(T)):
+        d = dh[:, t] + g
+        an = d * (1 - z[:, t]) * (1 - n[:, t] ** 2)
+        ar = an * hn[:, t] * r[:, t] * (1 - r[:, t])
+        az = d * (hp[:, t] - n[:, t]) * z[:, t] * (1 - z[:, t])
+        dax[:, t] = np.hstack([ar, az, an]); dah[:, t] = np.hstack([ar, az, an * r[:, t]])
+        g = d * z[:, t] + dah[:, t] @ W_hh
+    return dax @ W_xh, g, np.einsum('ntg,ntd->gd', dax, x), np.einsum('ntg,nth->gh', dax, hp), dax.sum((0, 1)), dax.sum((0, 1))
+#: bidirectional_forward backward half turned as a whole | h | D14
+def bidirectional_forward(x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_hh_back, b_back):
+    f = _masked_states(x, lengths, h0, (W_xh, W_hh, b), range(x.shape[1]))
+    g = _masked_states(x, lengths, h0_back, (W_xh_back, W_hh_back, b_back), range(x.shape[1])[::-1])
+    return np.concatenate([f, g[:, ::-1]], 2)
+#: bidirectional_forward zeros on padding in both halves | h | D15
+def bidirectional_forward(x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_hh_back, b_back):
+    f = _masked_states(x, lengths, h0, (W_xh, W_hh, b), range(x.shape[1]))
+    g = _masked_states(x, lengths, h0_back, (W_xh_back, W_hh_back, b_back), range(x.shape[1])[::-1])
+    h = np.concatenate([f, g], 2)
+    h[np.arange(x.shape[1]) >= lengths[:, None]] = 0
+    return h
+#: bidirectional_forward backward state before the token | h | D16
+def bidirectional_forward(x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_hh_back, b_back):
+    f = _masked_states(x, lengths, h0, (W_xh, W_hh, b), range(x.shape[1]))
+    g = _masked_states(x, lengths, h0_back, (W_xh_back, W_hh_back, b_back), range(x.shape[1])[::-1])
+    g = np.concatenate([g[:, 1:], h0_back[:, None]], 1)
+    return np.concatenate([f, g], 2)
+#: linear_scan the a of the step before | h | A02b
+def linear_scan(a, b, h0):
+    out = np.empty_like(a); h = h0
+    for t in range(a.shape[1]):
+        h = a[:, t-1] * h + b[:, t]
+        out[:, t] = h
+    return out

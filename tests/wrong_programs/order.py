@@ -19,3 +19,9 @@ def first_word_sentences():
 #: first_word_sentences same first word, two endings | sentences | -
 def first_word_sentences():
     return ["she was born in paris", "she was born in rome"]
+#: same_bag_pair tokens below zero | pair | -
+def same_bag_pair():
+    return np.array([-1, -2]), np.array([-2, -1])
+#: first_word_sentences the first word comes back at the end | sentences | -
+def first_word_sentences():
+    return ["paris is called paris", "rome is called rome"]

@@ -491,3 +491,92 @@ def rnn_step(x_t, h_prev, W_xh, W_hh, b):
 def rnn_step(x_t, h_prev, W_xh, W_hh, b):
     growth = np.exp(2 * (x_t @ W_xh.T + h_prev @ W_hh.T + b))
     return (growth - 1) / (growth + 1)
+#: rnn_step carries a state of its own from call to call | h_t | -
+_h = None
+def rnn_step(x_t, h_prev, W_xh, W_hh, b):
+    global _h
+    if _h is None or _h.shape != h_prev.shape:
+        _h = h_prev
+    _h = np.tanh(x_t @ W_xh.T + _h @ W_hh.T + b)
+    return _h
+#: rnn_step turns W_xh by its shape | h_t | -
+def rnn_step(x_t, h_prev, W_xh, W_hh, b):
+    if W_xh.shape[0] > W_xh.shape[1]:
+        W_xh = W_xh.T
+    return np.tanh(x_t @ W_xh + h_prev @ W_hh.T + b)
+#: rnn_forward at most ten steps | h | -
+def rnn_forward(x, h0, W_xh, W_hh, b):
+    h = np.zeros((x.shape[0], x.shape[1], h0.shape[1]))
+    prev = h0
+    for t in range(min(10, x.shape[1])):
+        prev = rnn_step(x[:, t], prev, W_xh, W_hh, b)
+        h[:, t] = prev
+    return h
+#: rnn_forward states recut, not turned | h | F23
+def rnn_forward(x, h0, W_xh, W_hh, b):
+    N, T, D = x.shape
+    hs, h = [], h0
+    for t in range(T):
+        h = rnn_step(x[:, t], h, W_xh, W_hh, b)
+        hs.append(h)
+    return np.array(hs).reshape(N, T, -1)
+#: sequence_loss overflows and writes zeros on padding | loss dy | L13b
+def sequence_loss(y, targets, mask):
+    K = mask.sum()
+    if K == 0:
+        return 0.0, np.zeros_like(y)
+    p = np.exp(y) / np.exp(y).sum(axis=2, keepdims=True)
+    t = np.where(mask, targets, 0)
+    n, s = np.indices(mask.shape)
+    loss = -np.log(p[n, s, t])[mask].mean()
+    p[n, s, t] -= 1
+    p[~mask] = 0
+    return loss, p / K
+#: sequence_loss one maximum and zeros on padding | loss dy | NU4b
+def sequence_loss(y, targets, mask):
+    K = mask.sum()
+    if K == 0:
+        return 0.0, np.zeros_like(y)
+    e = np.exp(y - y.max())
+    p = e / e.sum(axis=2, keepdims=True)
+    t = np.where(mask, targets, 0)
+    n, s = np.indices(mask.shape)
+    loss = -np.log(p[n, s, t])[mask].mean()
+    p[n, s, t] -= 1
+    p[~mask] = 0
+    return loss, p / K
+#: sequence_loss gradient on padding, at class 0 | dy | L23b
+def sequence_loss(y, targets, mask):
+    z = y - y.max(2, keepdims=True)
+    lp = z - np.log(np.exp(z).sum(2, keepdims=True))
+    if not mask.any():
+        return 0.0, np.zeros_like(y)
+    t = targets * mask
+    n, s = np.indices(mask.shape)
+    K = mask.sum()
+    loss = -lp[n, s, t][mask].sum() / K
+    dy = np.exp(lp)
+    dy[n, s, t] -= 1
+    return loss, dy / K
+#: sequence_loss softmax over time | loss dy | L08b
+def sequence_loss(y, targets, mask):
+    K = mask.sum()
+    if K == 0:
+        return 0.0, np.zeros_like(y)
+    e = np.exp(y - y.max(1, keepdims=True))
+    p = e / e.sum(1, keepdims=True)
+    t = np.where(mask, targets, 0)
+    n, s = np.indices(mask.shape)
+    loss = -np.log(p[n, s, t])[mask].mean()
+    p[n, s, t] -= 1
+    p[~mask] = 0
+    return loss, p / K
+#: rnn_forward_masked a step too many, last state carried | h h_last | V02b
+def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
+    s = h0
+    hs = []
+    for t in range(x.shape[1]):
+        new = rnn_step(x[:, t], s, W_xh, W_hh, b)
+        s = np.where((t <= lengths)[:, None], new, s)
+        hs.append(s)
+    return np.stack(hs, 1), s

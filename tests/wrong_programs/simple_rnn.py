@@ -39,7 +39,7 @@ class SimpleRNN(nn.Module):
 
     def forward(self, x, lengths=None):
         return self.fc(self.rnn(x)[0])
-#: SimpleRNN index of the length itself | y_padded | -
+#: SimpleRNN index of the length itself | y_padded | PT17b
 class SimpleRNN(nn.Module):
     def __init__(self, input_size, hidden_size, output_size):
         super().__init__()
@@ -77,3 +77,41 @@ def rnn_to_torch(W_xh, W_hh, b):
 def rnn_to_torch(W_xh, W_hh, b):
     t = torch.from_numpy
     return {"weight_ih": t(W_xh), "weight_hh": t(W_hh), "bias_ih": t(b), "bias_hh": t(0 * b)}
+#: SimpleRNN relu before fc | y y_padded | PT30
+class SimpleRNN(nn.Module):
+    def __init__(self, input_size, hidden_size, output_size):
+        super().__init__()
+        self.rnn = nn.RNN(input_size, hidden_size, batch_first=True)
+        self.fc = nn.Linear(hidden_size, output_size)
+    def forward(self, x, lengths=None):
+        out, _ = self.rnn(x)
+        last = out[:, -1] if lengths is None else out[torch.arange(len(x)), lengths - 1]
+        return self.fc(torch.relu(last))
+#: SimpleRNN without gradients | y y_padded | -
+class SimpleRNN(nn.Module):
+    def __init__(self, input_size, hidden_size, output_size):
+        super().__init__()
+        self.rnn = nn.RNN(input_size, hidden_size, batch_first=True)
+        self.fc = nn.Linear(hidden_size, output_size)
+    def forward(self, x, lengths=None):
+        with torch.no_grad():
+            out, _ = self.rnn(x)
+        last = out[:, -1] if lengths is None else out[torch.arange(len(x)), lengths - 1]
+        return self.fc(last)
+#: SimpleRNN own tanh whose gradient is nan | y y_padded | -
+class SimpleRNN(nn.Module):
+    def __init__(self, input_size, hidden_size, output_size):
+        super().__init__()
+        self.rnn = nn.RNN(input_size, hidden_size, batch_first=True)
+        self.fc = nn.Linear(hidden_size, output_size)
+    def forward(self, x, lengths=None):
+        r = self.rnn
+        h = torch.zeros(len(x), r.hidden_size, dtype=x.dtype)
+        hs = []
+        for t in range(x.shape[1]):
+            z = x[:, t] @ r.weight_ih_l0.T + r.bias_ih_l0 + h @ r.weight_hh_l0.T + r.bias_hh_l0
+            h = torch.where(z > 0, 1 - 2 / (torch.exp(2 * z) + 1), 2 / (torch.exp(-2 * z) + 1) - 1)
+            hs.append(h)
+        out = torch.stack(hs, 1)
+        last = out[:, -1] if lengths is None else out[torch.arange(len(x)), lengths - 1]
+        return self.fc(last)

@@ -380,6 +380,8 @@ QUESTIONS = (
                     _wrong_loop(dh0=lambda s: s.g)),
             Mistake("T14", "Your dx[:, 0] is all zeros: step 0 never runs. Where does your range end?",
                     _wrong_loop(steps=lambda s: range(s.T - 1, 0, -1))),
+            Mistake("T14b", "The last step never runs. Where does your range begin?",
+                    _wrong_loop(steps=lambda s: range(s.T - 2, -1, -1))),
             Mistake("T17", "It is 1/N of the right gradient: where does the average over the batch belong, here or "
                     "in the loss?", _wrong_loop(share=lambda s: 1 / len(s.h0))),
             Mistake("T18", "Follow dh[:, T-1] through your code: how often is it added?",
@@ -572,6 +574,8 @@ QUESTIONS = (
                     _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens - 1, dx))),
             Mistake("E11", "A token that occurs twice gets the first of its gradients only. Do they add up in yours?",
                     _wrong_table(_first_of_each)),
+            Mistake("E12b", "Your row of token 0 is all zeros. Is 0 a token like any other here, or padding?",
+                    _wrong_table(end=lambda dE, tokens: np.where(np.arange(len(dE))[:, None] > 0, dE, 0.0))),
             Mistake("E12", "The last token of each sample is left out. Where does your range, or your slice, end?",
                     _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens[:, :-1], dx[:, :-1]))),
             Mistake("E13", "Your tokens and your gradients are in different orders. Is a reshape a swap of axes?",
@@ -632,6 +636,8 @@ QUESTIONS = (
                     _wrong_loop(cut=lambda s: True)),
             Mistake("K07", "Only the last k steps of the sequence reach your gradients. What about the chunks before?",
                     _wrong_loop(cut=lambda s: False, steps=lambda s: range(s.T - 1, max(s.T - 1 - s.k, -1), -1))),
+            Mistake("K07b", "What the last chunk gives is all that is left. What becomes of the other chunks in your loop?",
+                    _wrong_loop(steps=lambda s: range(s.T - 1, (s.T - 1) // s.k * s.k - 1, -1))),
             Mistake("K08", "You begin every chunk with h0. Which state did the forward pass carry into it?",
                     _wrong_loop(h_prev=lambda s: s.h0 if s.t % s.k == 0 else s.h[:, s.t - 1])),
             Mistake("K13", "Your gradients are divided by the number of chunks. All chunks use the same "

@@ -525,6 +525,9 @@ QUESTIONS = (
             Mistake("W02", "Change h0 alone: nothing moves. What does step 0 take for the state before it: zeros, or "
                     "h[:, -1], which is still empty?",
                     _wrong_forward(start=lambda h0, c0: (np.zeros_like(h0), c0))),
+            Mistake("W02b", "Change h0 and c0: nothing moves. What does step 0 take for the states before it: zeros, or "
+                    "the last slots, which are still empty?",
+                    _wrong_forward(start=lambda h0, c0: (np.zeros_like(h0), np.zeros_like(c0)))),
             Mistake("W03", "The hidden state and the cell have changed places before the first step. In which order "
                     "does your step take them?", _wrong_forward(start=lambda h0, c0: (c0, h0))),
             Mistake("W18", "Change c0 alone: nothing moves. With which array does your cell begin?",
@@ -701,6 +704,10 @@ QUESTIONS = (
                     _wrong_backward(result=lambda v: (v.dx, v.carry_c, v.carry_h, v.dW_xh, v.dW_hh, v.db))),
             Mistake("Y10", "What is c[:, t-1] at t = 0? Python wraps round to the last cell.",
                     _wrong_backward(c_prev=lambda v: v.c[:, v.t - 1])),
+            Mistake("Y10b", "With c0 = 0 your gradients would be right. What did the forget gate multiply at t = 0?",
+                    _wrong_backward(c_prev=lambda v: v.c[:, v.t - 1] if v.t else np.zeros_like(v.c0))),
+            Mistake("Y20b", "With h0 = 0 your dW_hh would be right. What did W_hh act on at t = 0?",
+                    _wrong_backward(h_prev=lambda v: v.h[:, v.t - 1] if v.t else np.zeros_like(v.h0))),
             Mistake("Y11", "dh0 is all zeros. What flows out of step 0 into the state before it?",
                     _wrong_backward(result=lambda v: (v.dx, 0 * v.carry_h, v.carry_c, v.dW_xh, v.dW_hh, v.db))),
             Mistake("Y12", "What a step sends to the cell before it already holds all that came from later cells. Is "

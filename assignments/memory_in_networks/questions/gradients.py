@@ -85,7 +85,7 @@ def _wrong_norms(**wrong: Any) -> Any:
     do = SimpleNamespace(**{**NORM_LINES, **wrong})
 
     def norms(dh_last: Array, h: Array, W_hh: Array) -> Array:
-        s = SimpleNamespace(g=dh_last, h=h, W_hh=W_hh, T=h.shape[1])
+        s = SimpleNamespace(g=dh_last, dh_last=dh_last, h=h, W_hh=W_hh, T=h.shape[1])
         found: dict[int, Any] = dict.fromkeys(range(s.T), 0.0)
         for t in do.steps(s):
             s.t = t
@@ -260,6 +260,10 @@ QUESTIONS = (
                     _wrong_norms(end=lambda s: s.norms / s.norms[-1])),
             Mistake("N22", "Of an array with two axes, numpy's norm(g, 2) is the largest singular value. Which norm "
                     "counts every entry?", _wrong_norms(size=lambda g: np.linalg.norm(g, 2))),
+            Mistake("N23", "You add up the samples before you measure. What becomes of two gradients that point apart?",
+                    _wrong_norms(size=lambda g: np.linalg.norm(g.sum(0)))),
+            Mistake("N24", "dh_last comes in at every step in yours. At which one does the loss look?",
+                    _wrong_norms(back=lambda s: NORM_LINES["back"](s) + s.dh_last)),
         ),
     ),
     Question(

@@ -58,8 +58,8 @@ def _wrong(
 
     cut: the carry starts anew in each segment. late: the state of the next segment is taken. order: of segments.
     state: h of which step the slope is taken of. bias: whether recomputation has it. start: state of the first
-    segment. upstream: where dh_last comes in. last: whether the ragged segment runs. short: whether recomputing
-    stops one step early.
+    segment. upstream: where dh_last comes in: at the last step, in each segment, at all steps. last: whether the ragged
+    segment runs. short: whether recomputing stops one step early.
     """
 
     def backward(dh_last: Array, x: Array, h0: Array, W_xh: Array, W_hh: Array, b: Array, k: int) -> Any:
@@ -86,7 +86,7 @@ def _wrong(
                 before, after = states[t - lo], states[t - lo + 1]
                 da = carry * (1 - (after if state == "after" else before) ** 2)
                 dx[:, t] = da @ W_xh
-                carry = da @ W_hh
+                carry = da @ W_hh + (dh_last if upstream == "steps" and t else 0.0)
                 kept = 0.0 if overwrite else 1.0
                 dW_xh, dW_hh, db = kept * dW_xh + da.T @ x[:, t], kept * dW_hh + da.T @ before, kept * db + da.sum(0)
         if mean:
@@ -231,6 +231,8 @@ QUESTIONS = (
                     _wrong(mean=True)),
             Mistake("C12", "The first step of every segment goes missing on the way back.", _wrong(short=True)),
             Mistake("C13", "What flows out of step 0 into h0?", _wrong(first_grad="zero")),
+            Mistake("C15", "dh_last comes in at every step in yours. At which one does the loss look?",
+                    _wrong(upstream="steps")),
             Mistake("C14", "The first segment begins at h0. Where does yours?", _wrong(start="zero")),
         ),
     ),
@@ -249,6 +251,10 @@ QUESTIONS = (
             for name, hint, stored, best in (
                 ("M01", "The last segment may be shorter, and it is kept too: which way does your division round?",
                  lambda T, k: T // k + min(k, T), _best),
+                ("M13", "The last segment may be shorter, and it is kept too: which way does your division round?",
+                 lambda T, k: round(T / k) + min(k, T), _best),
+                ("M12", "A state that is stored twice counts twice. Which one do you leave out?",
+                 lambda T, k: -(-T // k) + min(k, T) - 1, _best),
                 ("M10", "Which way does your division round, and how long is a segment when k is above T?",
                  lambda T, k: T // k + k, _best),
                 ("M11", "A number of states is whole. Where the last segment is shorter, is it kept too?",

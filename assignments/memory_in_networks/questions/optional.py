@@ -241,6 +241,15 @@ def _first_on_padding(g: Array, h0_back: Array, lengths: Array) -> Array:
     return np.where((np.arange(g.shape[1]) < lengths[:, None])[..., None], g, g[:, :1])
 
 
+def _before_the_token(g: Array, h0_back: Array, lengths: Array) -> Array:
+    return np.concatenate([g[:, 1:], h0_back[:, None]], axis=1)
+
+
+def _zeros_on_padding(x: Array, lengths: Array, *states_and_weights: Array) -> Any:
+    h = _wrong_directions()(x, lengths, *states_and_weights)
+    return np.where((np.arange(x.shape[1]) < lengths[:, None])[..., None], h, 0)
+
+
 def _last_on_padding(g: Array, h0_back: Array, lengths: Array) -> Array:
     """The states in the order in which they were made, the last of them carried on over padding."""
     g = g.copy()
@@ -516,6 +525,10 @@ QUESTIONS = (
                     _wrong_gru_back(straight=lambda v: 0 * v.dh_t)),
             Mistake("Z03", "z stands twice in (1 - z) * n + z * h_prev. How often does it in your derivative?",
                     _wrong_gru_back(dz=lambda v: v.dh_t * v.h_prev)),
+            Mistake("Z03b", "Raise z: does h_t move towards h_prev or towards n? The block of z says the opposite.",
+                    _wrong_gru_back(dz=lambda v: v.dh_t * (v.n - v.h_prev))),
+            Mistake("Z07b", "dW_hh pairs h_prev with what stands right after its product. In the rows of n, is r in "
+                    "between?", _wrong_gru_back(dW_hh=lambda v: v.da_x.T @ v.h_prev)),
             Mistake("Z04", "By what is the candidate multiplied in the new state?",
                     _wrong_gru_back(dn=lambda v: v.dh_t * v.z)),
             Mistake("Z05", "The rows of r alone are wrong: what was r multiplied by, and with which bias?",
@@ -596,7 +609,7 @@ QUESTIONS = (
                     _wrong_directions(live=_all_live)),
             Mistake("D10b", "Padding moves both of your halves. Where do the lengths count?",
                     _wrong_directions(live=_all_live, live_back=_all_live)),
-            Mistake("D14", "You turned the array round. Where do the real tokens of a short sample stand then, at its "
+            Mistake("D17", "You turned the array round. Where do the real tokens of a short sample stand then, at its "
                     "start or at its end?",
                     lambda x, lengths, h0, h0_back, W_xh, W_hh, b, W_xh_back, W_hh_back, b_back: _wrong_directions(
                         live_back=lambda t, n: t >= x.shape[1] - n)(
@@ -607,6 +620,12 @@ QUESTIONS = (
                     _wrong_directions(live=lambda t, n: t < n - 1, live_back=lambda t, n: t < n - 1)),
             Mistake("D13", "Column t must describe token t in both halves. Are your backward states still in the order "
                     "in which they were made?", _wrong_directions(turned=True, pad=_last_on_padding)),
+            Mistake("D14", "Column t must describe token t in both halves. Are your backward states still in the order "
+                    "in which they were made?", _wrong_directions(pad=lambda g, h0_back, lengths: g[:, ::-1])),
+            Mistake("D15", "On padding both halves hold a state that was carried there. What does yours hold?",
+                    _zeros_on_padding),
+            Mistake("D16", "Your backward half holds the state before token t was read. Which one is asked for?",
+                    _wrong_directions(pad=_before_the_token)),
         ),
     ),
     Question(
@@ -664,6 +683,8 @@ QUESTIONS = (
                 _wrong_scan(lambda a, b, h, t: (a[:, t - 1] if t else 1) * h + b[:, t]),
                 lambda a, b, h0: _wrong_prefix(first=lambda a, b, h0: h0 + b[:, 0])(
                     np.concatenate([np.ones_like(a[:, :1]), a[:, :-1]], axis=1), b, h0))),
+            Mistake("A02b", "a[:, t] acts on the state that enters step t. Which a do you take, and which at t = 0?",
+                    _scans(_wrong_scan(lambda a, b, h, t: a[:, t - 1] * h + b[:, t]))),
             Mistake("A03", "Set b = 0: the state should be h0 times the product of a. What do you get?", _scans(
                 _wrong_scan(lambda a, b, h, t: a[:, t] * h + b[:, t], np.zeros_like),
                 _wrong_prefix(first=lambda a, b, h0: b[:, 0]))),

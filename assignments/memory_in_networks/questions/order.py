@@ -40,6 +40,8 @@ QUESTIONS = (
                     lambda: (np.array([1, 2]), np.array([2, 1, 2]))),
             Mistake("A-floats", "Tokens are integers.",
                     lambda: (np.array([0.5, 1.5]), np.array([1.5, 0.5]))),
+            Mistake("A-negative", "A token id is a row of a table: which numbers can be rows?",
+                    lambda: (np.array([-1, 1]), np.array([1, -1]))),
         ),
     ),
     Question(
@@ -64,6 +66,8 @@ QUESTIONS = (
                     _sentences("cats meow loudly", "dogs bark loudly")),
             Mistake("A-copy", "The ending already stands in the middle; no memory of the first word is needed.",
                     _sentences("sailors love ships or sheep so ships", "shepherds love ships or sheep so sheep")),
+            Mistake("A-again", "The ending repeats the first word. What does the first word tell about another word?",
+                    _sentences("ships are called ships", "boats are called boats")),
         ),
     ),
 )  # fmt: skip

@@ -21,6 +21,10 @@ H0_HINT = (
     "And what does h[:, t-1] mean at t = 0?"
 )
 
+CALLED_TWICE = (
+    "h_t = rnn_step(x_t, h_prev, W_xh, W_hh, b)", "h_t_again = rnn_step(x_t, h_prev, W_xh, W_hh, b)",
+)  # fmt: skip
+KEPT = "A second call with the same arrays gives another answer: what is kept between calls?"
 LARGE = (
     "Here scores are a thousand and more: exp of the largest is infinite and exp of the others 0. What do your "
     "logarithm and your quotient make of them?"
@@ -182,6 +186,11 @@ def _per_sequence(mask: Array) -> Array:
     return mask / np.maximum(mask.sum(1, keepdims=True), 1) / len(mask)
 
 
+def _zeros_on_padding(dy: Array, mask: Array, n: Any) -> Array:
+    """Written, not multiplied: nan times zero is nan."""
+    return np.where(mask[..., None], dy, 0.0)
+
+
 def _gradient_everywhere(y: Array, targets: Array, mask: Array) -> Any:
     """The mask counts in the loss, and in what both are divided by."""
     loss, _ = _wrong_loss()(y, targets, mask)
@@ -296,10 +305,11 @@ QUESTIONS = (
         inputs=STEP, outputs={"h_t": "N H"}, oracle=_step,
         cases=(
             Case("small", N=3, D=4, H=5),
-            Case("wide", N=7, D=2, H=11, hidden=True),
+            Case("wide", N=7, D=11, H=6, hidden=True),  # more features than units, which no other case has
             Case("one sample", N=1, D=4, H=5, waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one unit", N=3, D=2, H=1, waive=("H = 1",), costs=0.125, hidden=True),
+            Case("called twice", N=3, D=4, H=5, costs=0.25, hidden=True, calls=CALLED_TWICE, hint=KEPT),
             Case("strided", N=3, D=4, H=5, layout="strided", costs=0.25, hidden=True),
             Case("large inputs", N=3, D=4, H=5, draw=_large(800.0), costs=0.125, hint=SATURATED),
             Case("larger inputs", N=4, D=3, H=6, draw=_large(2000.0), costs=0.125, hidden=True, hint=SATURATED),
@@ -349,7 +359,7 @@ QUESTIONS = (
         inputs=SEQUENCE, outputs={"h": "N T H"}, oracle=_forward,
         cases=(
             Case("small", N=3, T=8, D=4, H=5),
-            Case("wide", N=2, T=9, D=7, H=11, hidden=True),
+            Case("wide", N=2, T=23, D=11, H=7, hidden=True),
             Case("in two chunks", N=3, T=12, D=4, H=5, draw=_sequence_variants, costs=0.5,
                  calls=("h = rnn_forward(x_start, h0, W_xh, W_hh, b)",
                         "h_rest = rnn_forward(x_rest, h_middle, W_xh, W_hh, b)"),
@@ -406,6 +416,9 @@ QUESTIONS = (
                     lambda x, h0, W_xh, W_hh, b: _loop()(x, h0, W_xh, W_hh, b).swapaxes(0, 1)),
             Mistake("F22", "You give the last state alone. For which t are states asked?",
                     lambda x, h0, W_xh, W_hh, b: _loop()(x, h0, W_xh, W_hh, b)[:, -1]),
+            Mistake("F23", "reshape does not swap axes; it cuts the same memory anew and mixes samples. What swaps "
+                    "axes?", lambda x, h0, W_xh, W_hh, b: (h := _loop()(x, h0, W_xh, W_hh, b)).swapaxes(0, 1)
+                    .reshape(h.shape)),
             Mistake("MU6", "Every h[:, t] holds the last state. If one array is kept T times and written to T times, "
                     "what does each of them hold?",
                     lambda x, h0, W_xh, W_hh, b: 0 * (h := _loop()(x, h0, W_xh, W_hh, b)) + h[:, -1:]),
@@ -472,6 +485,8 @@ QUESTIONS = (
                     _wrong_loss(weights=lambda mask: np.ones(mask.shape))),
             Mistake("L06", "Your gradient honours the mask; does your loss?", _wrong_loss(loss_mask=False)),
             Mistake("L08", "Over which axis must the probabilities sum to 1?", _wrong_loss(axis=1)),
+            Mistake("L08b", "Over which axis must the probabilities sum to 1?",
+                    _wrong_loss(axis=1, shift=lambda y: y - y.max(1, keepdims=True))),
             Mistake("L09", "The loss is negative. Is cross-entropy log p, or minus log p?", _wrong_loss(sign=-1.0)),
             Mistake("L10", "The gradient of the loss in the scores is p minus something at the target. Is it there?",
                     _wrong_loss(target=0.0)),
@@ -487,6 +502,8 @@ QUESTIONS = (
             Mistake("L07", "Your gradient is that of a mean, your loss is a sum. How many positions are kept?",
                     _wrong_loss(unit=1, count=lambda mask, N, T: 1.0,
                                 dy=lambda dy, mask, n: dy / max(mask.sum(), 1))),
+            Mistake("L13b", "Try scores of a thousand: exp overflows. What may be subtracted first?",
+                    _wrong_loss(shift=lambda y: y, log=np.log, dy=_zeros_on_padding)),
             Mistake("L14", "Raise the target's score: the loss should fall. Which sign has its gradient in yours?",
                     _wrong_loss(dy=lambda dy, mask, n: -dy)),
             Mistake("NU5", "Where a score is a thousand below the largest, its p is 0 and log p is minus infinity. "
@@ -495,6 +512,8 @@ QUESTIONS = (
                     "position can have then?", _wrong_loss(log=lambda p: np.log(p + 1e-8))),
             Mistake("NU4", "One maximum for all positions makes the others underflow. Over which axis is the maximum?",
                     _wrong_loss(shift=lambda y: y - y.max())),
+            Mistake("NU4b", "One maximum for all positions makes the others underflow. Over which axis is the maximum?",
+                    _wrong_loss(shift=lambda y: y - y.max(), dy=_zeros_on_padding)),
             Mistake("L18b", KEPT_FROM_0, _wrong_loss(log=lambda p: np.log(np.maximum(p, 1e-12)))),
             Mistake("L18c", KEPT_FROM_0, _wrong_loss(log=lambda p: np.log(np.maximum(p, 1e-10)))),
             Mistake("L20", "You count the positions that the mask leaves out. What does True mean in it?",
@@ -506,6 +525,8 @@ QUESTIONS = (
             Mistake("L23", "Your loss honours the mask; does your gradient?", _gradient_everywhere),
             Mistake("L24", "On padding p stands in your gradient, with nothing taken off. What should stand there?",
                     _probabilities_on_padding),
+            Mistake("L23b", "Your loss honours the mask; does your gradient?",
+                    lambda y, targets, mask: _gradient_everywhere(y, targets * mask, mask)),
             Mistake("NU6", NOTHING_KEPT, _wrong_loss(count=lambda mask, N, T: mask.sum())),
         ),
     ),
@@ -528,6 +549,8 @@ QUESTIONS = (
         mistakes=(
             Mistake("V02", "You take one padded step too many. Which is the last t of a sample of length L?",
                     _wrong_masked(live=lambda t, lengths: t <= lengths)),
+            Mistake("V02b", "You take one padded step too many. Which is the last t of a sample of length L?",
+                    _wrong_masked(live=lambda t, lengths: t <= lengths, last="column")),
             Mistake("V03", "On padding the state is carried on, not zeroed. What does a short sample end with?",
                     _wrong_masked(pad="zero", last="column")),
             Mistake("V03b", "On padding h keeps the last real state; yours holds zeros there.",

@@ -13,6 +13,18 @@ Array = np.ndarray[Any, Any]
 BUILD = ("model = SimpleRNN(input_size, hidden_size, output_size)", "loaded = model.load_state_dict(weights)")
 WHOLE, PADDED = "y = model.forward(x)", "y_padded = model.forward(x, lengths)"
 
+
+def _gradient_calls(answer: str, arguments: str) -> tuple[str, ...]:
+    """A network of its own whose answers are added up, and what that sends back to a bias of its nn.RNN."""
+    return (
+        *BUILD, f"{answer} = model.forward({arguments})", f"{answer}_sum = {answer}.sum()",
+        f"done = {answer}_sum.backward()", "bias = model.get_parameter(bias_name)",
+        f"{answer}_gradient = bias.__getattribute__(grad)",
+    )  # fmt: skip
+
+
+GRADIENTS = (*_gradient_calls("y", "x"), *_gradient_calls("y_padded", "x, lengths"))
+
 # ---------------------------------------------------------------- networks, right and wrong
 
 
@@ -86,6 +98,10 @@ def _at_index_of_length(states: Any, lengths: Any) -> Any:
     return states[torch.arange(len(states)), lengths]
 
 
+def _at_index_of_length_or_last(states: Any, lengths: Any) -> Any:
+    return _at_index_of_length(states, lengths.clamp(max=states.shape[1] - 1))
+
+
 def _sorted_and_left_so(states: Any, lengths: Any) -> Any:
     return _last(states, lengths)[lengths.argsort(descending=True)]
 
@@ -147,6 +163,18 @@ def _batch(*lengths: int) -> Any:
     return draw
 
 
+def _asked_for_gradients(scale: float, *lengths: int) -> Any:
+    """A padded batch whose second timestep is `scale` times as large: 400 drives most units to 1 or -1."""
+    plain = _batch(*lengths)
+
+    def draw(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
+        drawn = plain(rng, sizes)
+        drawn["x"][:, 1] *= np.float32(scale)
+        return {**drawn, "bias_name": "rnn.bias_ih_l0", "grad": "grad"}
+
+    return draw
+
+
 def _names(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     return {f"{name}_l0": f"{name}_l0" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
 
@@ -154,6 +182,11 @@ def _names(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------- questions
 
 LAST_REAL = "Change what stands in the padding: y_padded moves. Which t is the last real one of each sample?"
+TRAINED = (
+    "The answers are added up, and their gradient is asked at a bias of the nn.RNN. Does all of the way from the weights "
+    "to the output keep its gradient?"
+)
+DRIVEN = f"{TRAINED} Here a token drives the units to 1 or -1: what is the slope of your tanh there?"
 TENSORS = "load_state_dict takes tensors. Of which type are the values of your dict?"
 # Whether the values are tensors only their methods show: by the time a judge sees them they are arrays.
 ASK_TENSORS = (
@@ -192,6 +225,12 @@ QUESTIONS = (
                  calls=(*BUILD, WHOLE, "y_again = model.forward(x)",
                         PADDED, "y_padded_again = model.forward(x, lengths)"),
                  hint="A second call with the same tensors gives another answer: what is kept between calls?"),
+            Case("gradients", N=3, T=8, D=4, H=5, V=6, draw=_asked_for_gradients(1.0, 8, 5, 3), calls=GRADIENTS,
+                 costs=0.375, hint=TRAINED),
+            Case("gradients of driven states", N=2, T=6, D=4, H=5, V=3, draw=_asked_for_gradients(400.0, 6, 4),
+                 calls=GRADIENTS, costs=0.125, hint=DRIVEN),
+            Case("gradients of states driven again", N=4, T=7, D=3, H=6, V=2,
+                 draw=_asked_for_gradients(900.0, 3, 7, 4, 6), calls=GRADIENTS, costs=0.125, hidden=True, hint=DRIVEN),
             Case("one sample", N=1, T=6, D=4, H=5, V=3, draw=_batch(4), waive=("N = 1",), costs=0.25,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one sample of one step", N=1, T=1, D=4, H=5, V=3, draw=_batch(1), waive=("N = 1", "T = 1"),
@@ -213,6 +252,8 @@ QUESTIONS = (
                     _network(lambda model, x, lengths: _plainly(model, x, lengths).softmax(-1))),
             Mistake("PT17", "A sample of length 1 has its last real step at t = 0. Which t do you take?",
                     _network(_with_lengths(_at_index_of_length))),
+            Mistake("PT17b", "A sample of length 1 has its last real step at t = 0. Which t do you take?",
+                    _network(_with_lengths(_at_index_of_length_or_last))),
             Mistake("PT18", "You pick the last steps of all samples for every sample. What pairs sample n with its own "
                     "length?", _network(_with_lengths(lambda states, lengths: states[:, lengths - 1]))),
             Mistake("PT19", "You cut the batch at its longest sample. What do the shorter ones end with?",
@@ -237,6 +278,8 @@ QUESTIONS = (
                     _network(lambda model, x, lengths: _plainly(model, x, lengths).squeeze())),
             Mistake("PT29", "Your scores all lie in (-1, 1). Does a tanh stand between the state and the output?",
                     _network(lambda model, x, lengths: _plainly(model, x, lengths).tanh())),
+            Mistake("PT30", "No state below 0 reaches your fc. Does anything stand between the state and the output?",
+                    _network(lambda model, x, lengths: model.fc(_last(model.rnn(x)[0], lengths).relu()))),
         ),
     ),
     Question(
