@@ -119,8 +119,8 @@ def _moodle_feedback(records: Records, assignment: str, options: argparse.Namesp
         path = options.results / "feedback" / f"{stem}.html"
         if path.is_file():
             pages[name] = path.read_bytes()
-    data, problems = moodle.feedback_zip(records, pages)
-    yield "moodle_feedback.zip", Filled(data, f"{len(records) - len(problems)} pages", tuple(problems))
+    table = read_table(options.moodle) if options.moodle else None
+    yield "moodle_feedback.zip", moodle.feedback_zip(records, pages, table)
 
 
 def _gradescope(records: Records, name: str, options: argparse.Namespace) -> Files:

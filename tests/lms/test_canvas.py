@@ -73,6 +73,12 @@ def test_matching(case: str) -> None:
     assert found.problems == problems
 
 
+@pytest.mark.parametrize("other", ["रमा", "राम्", "र"])
+def test_a_vowel_sign_makes_another_name(other: str) -> None:
+    found = filled(BOOK.replace("佐藤 花子", "राम"), [of("x", 5, name=other)])
+    assert found.problems == (f"x ({other}): fits no row",)
+
+
 @pytest.mark.parametrize("name", ["1005", "SIS05", "roe", "Dan Roe", "roe_dan"])
 def test_matching_by_the_name_of_a_folder(name: str) -> None:
     found = filled(BOOK, [record(name, 5)])
