@@ -43,7 +43,7 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
     if unnamed and not set(found) & set(there):
         raise IntakeError(f"{export.shown}: {METADATA} names none of what is here ({some(unnamed)}); is it of another export? "
                           "Export the submissions again")  # fmt: skip
-    found |= dict.fromkeys(unnamed, {})
+    found |= {name: {} for name in unnamed}
     shown = distinct_names(list(found))
     listed = [_entry(export, name, key, found[key], there) for name, key in zip(shown, found, strict=True)]
     return sorted(listed, key=lambda entry: entry.name), [name for name in there if name not in found and name != METADATA]

@@ -24,7 +24,7 @@ from .table import Table, TableError, decimal_comma, number, safe
 
 TITLE = "Moodle download"
 # Those of no team hand in as one team, which has no number.
-NAME = re.compile(r"^(?P<who>[^/]*?)(?:_(?P<pid>\d+))?_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>(?<=_).+)?$", re.DOTALL)
+NAME = re.compile(r"^(?P<who>[^/]*?)(?:_(?P<pid>\d+))?_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>(?<=_).+)?$", re.S)
 BLIND = "Participant"  # in English; elsewhere known by all having the same name
 
 
