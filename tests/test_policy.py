@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from autograder.authoring.bake import source_hash
 from autograder.checks.bundle import Bundle
-from autograder.commands.results import _warn_of_extensions
+from autograder.commands.results import _warn_of_extensions, _warn_of_times
 from autograder.grading.policy import (
     EXTRA,
     KINDS,
@@ -397,6 +397,16 @@ def test_an_extension_that_several_have_is_said(capsys: pytest.CaptureFixture[st
     assert " ".join(capsys.readouterr().err.split()) == (
         "extension of 'Jane Doe': 2 submissions are of that name (a, b) and have it; a number or an address is one student's"
     )
+
+
+def test_times_that_are_not_known_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    given = [record(name="a"), {**record(name="b"), "late": True}, record(name="c", came=DUE)]
+    for late, said in ((A_DAY, "2 submissions, such as a, 1 of them marked late: it is not known when"), (Late(), "")):
+        policy = Policy(late)
+        _warn_of_times(policy, [apply(one, policy) for one in given])
+        err = " ".join(capsys.readouterr().err.split())
+        assert err.startswith(said)
+        assert err.endswith("--times CSV" if said else "")
 
 
 @pytest.mark.parametrize(

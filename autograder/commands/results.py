@@ -16,7 +16,7 @@ from ..grading import dashboard, reports, written
 from ..grading.cluster import settle_log
 from ..grading.journal import InOrder, Journal
 from ..grading.names import file_stem, some
-from ..grading.policy import Policy, apply, called
+from ..grading.policy import UNKNOWN_TIME, Policy, apply, called
 from .console import ERR, OUT, UsageError, list_some
 
 NEEDED = {"submission", "questions", "total", "status", "content"}  # what commands rely on in a record
@@ -34,6 +34,7 @@ def bring_out(
     records = journal.records.in_order(lambda record: written.attach(apply(record, policy), points, bundle.written))
     found = write_reports(out, records, bundle, hidden_hints=shows_hidden_hints(assignment, datetime.now(UTC)))
     _warn_of_extensions(policy, records)
+    _warn_of_times(policy, records)
     _closing_table(found, graded, seconds)
     OUT.print(f"\n{out / 'dashboard.html'}, {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
     old = [one.name for one in found if one.bundle != bundle.digest]
@@ -61,6 +62,18 @@ def _warn_of_extensions(policy: Policy, records: Iterable[reports.Record]) -> No
             wrong.append(f"extension of {name!r}: {len(found)} submissions are of that name ({names}) and have it; "
                          "a number or an address is one student's")  # fmt: skip
     list_some(wrong)
+
+
+def _warn_of_times(policy: Policy, records: Iterable[reports.Record]) -> None:
+    """Say once of how many it is not known when they came, where that would cost points: some systems do not tell."""
+    if policy.late.kind == "none":
+        return
+    found = ((str(one["submission"]), bool(one.get("late"))) for one in records if UNKNOWN_TIME in one["policy"]["why"])
+    unknown = dict(found)  # whether the system marked it late, by name
+    if unknown:
+        late = f", {sum(unknown.values())} of them marked late" if any(unknown.values()) else ""
+        ERR.print(f"{len(unknown)} submissions, such as {min(unknown)}{late}: it is not known when they were handed in, and "
+                  "nothing is taken for it; say when with --times CSV", markup=False)  # fmt: skip
 
 
 def _closing_table(class_facts: Sequence[dashboard.Facts], graded: int, seconds: float) -> None:

@@ -20,6 +20,7 @@ Record = Mapping[str, Any]
 KINDS = ("none", "constant", "percent_a_day", "late_days")
 EXTRA = ("on_top", "fill", "ignore")
 YEARS = (1971, 2999)  # of times that are taken: days can be counted from them in any zone
+UNKNOWN_TIME = "it is not known when it was handed in: nothing is taken"
 MOST_DAYS = 3660  # nobody is later than ten years: what a clock that is wrong says must not be counted for long
 
 
@@ -127,7 +128,7 @@ def penalty(submitted_at: str, late: Late, extension: Extension) -> tuple[float,
     try:
         when = parse_time(submitted_at)
     except PolicyError:
-        return 0.0, 0, "it is not known when it was handed in: nothing is taken"
+        return 0.0, 0, UNKNOWN_TIME
     days = days_late(when, due, late.grace)
     if not days:
         return 0.0, 0, ""

@@ -161,6 +161,9 @@ REFUSED = {
     "read only": (
         "Student,ID,Section,A (1)\n    Points Possible,,,(read only)\nDoe,1,S,\n", {},
         "book.csv: it is not plain which column is meant; name one with --column (none)"),
+    "read only, and another beside": (
+        "Student,ID,Section,Memory in Networks (1),B (2)\n    Points Possible,,,(read only),10\nDoe,1,S,,\n", {},
+        "book.csv: Memory in Networks (1) is read only; let Canvas take grades for it, and export the gradebook again"),
     "the same twice": (
         "Student,ID,Section,A (1),A (1)\nDoe,1,S,,\n", {"column": "A (1)"}, "book.csv: no column, or several, A"),
 }  # fmt: skip
