@@ -37,7 +37,7 @@ def register(commands: Any) -> None:
     command.add_argument("--grade-column", default="", metavar="NAME", help="its column of grades, if it is not plain")
     command.add_argument("--feedback-column", default="", metavar="NAME", help="its column of feedback, likewise")
     for name, help_text in (
-        ("moodle-feedback", "a zip of feedback pages for Moodle"),
+        ("moodle-feedback", "a zip of feedback pages for Moodle; where teams handed in, with --moodle too"),
         ("gradescope", "a results.json a submission, as [gradescope] of the assignment says"),
         ("github", "a result of GitHub Classroom's autograding a submission"),
         ("junit", "JUnit XML"),
