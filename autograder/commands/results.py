@@ -72,8 +72,8 @@ def _warn_of_times(policy: Policy, records: Iterable[reports.Record]) -> None:
     unknown = dict(found)  # whether the system marked it late, by name
     if unknown:
         late = f", {sum(unknown.values())} of them marked late" if any(unknown.values()) else ""
-        ERR.print(f"{len(unknown)} submissions, such as {min(unknown)}{late}: it is not known when they were handed in, and "
-                  "nothing is taken for it; say when with --times CSV", markup=False)  # fmt: skip
+        ERR.print("nothing is taken for lateness where it is not known when it was handed in: "
+                  f"{len(unknown)}, such as {min(unknown)}{late}; say when with --times CSV", markup=False)  # fmt: skip
 
 
 def _closing_table(class_facts: Sequence[dashboard.Facts], graded: int, seconds: float) -> None:

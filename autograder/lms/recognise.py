@@ -94,7 +94,7 @@ def _listing(system: str, title: str, evidence: str, entries: list[Entry], other
     count = f"{len(entries)} submission{'s' if len(entries) > 1 else ''}"
     nobodys = [entry.name for entry in entries if not entry.students and not entry.group]
     if nobodys and len(nobodys) < len(entries):  # not a system that names nobody
-        count += f", of which {len(nobodys)} name no student, such as {nobodys[0]}"
+        count += f" ({len(nobodys)} without a student, such as {nobodys[0]})"
     known = f" ({evidence})" if evidence else ""
     more = len(others) - MAX_OTHERS
     shown = [*sorted(others)[:MAX_OTHERS], *([f"{more} more files and folders"] if more > 0 else [])]

@@ -43,8 +43,8 @@ def test_gradescope(form: str, wrapped: bool, tmp_path: Path) -> None:
     path = laid_out(tmp_path, under("assignment_9100_export", files) if wrapped else files, form)
     listing, entries = read(path)
     assert listing.said == (
-        "Gradescope bulk export (submission_metadata.yml): 5 submissions, of which 2 name no student, such as submission_1003; "
-        "--format overrides"
+        "Gradescope bulk export (submission_metadata.yml): 5 submissions "
+        "(2 without a student, such as submission_1003); --format overrides"
     )
     assert listing.others == ("stray.txt",)
     assert entries["submission_9999"].aside == ("submission_metadata.yml does not say whose it is",)
