@@ -223,7 +223,7 @@ def _question_tests(question: Record, settings: Settings) -> list[dict[str, Any]
         {**title, "name": f"{question['number']} {question['name']}: public cases", "output": text,
          "status": "passed" if public_right else "failed", "visibility": "visible"},
         {**title, **points, **state, "name": f"{question['number']} {question['name']}: all cases",
-         "output": hidden_text(question).strip() or "All cases are right.", "visibility": settings.hidden_cases},
+         "output": hidden_text(question).strip() or _nothing_hidden(question), "visibility": settings.hidden_cases},
     ]  # fmt: skip
 
 
@@ -272,6 +272,12 @@ def hidden_text(question: Record) -> str:
         return ""
     listed = "\n".join(f"- {markdown_safe(case['name'])}: {WORDS[case['verdict']]}" for case in found)
     return f"\n\nHidden cases that are not right:\n\n{listed}"
+
+
+def _nothing_hidden(question: Record) -> str:
+    if question["verdict"] == "passed":
+        return "All cases are right."
+    return "No hidden case is wrong." if question["cases"] else f"{WORDS[question['verdict']].capitalize()}."
 
 
 def fenced(text: str, language: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,33 @@ def test_without_a_script_all_is_there(open_page: Callable[..., Any], tmp_path: 
 def test_a_phone_scrolls_one_way_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
     shown = open_page(rendered(a_class(30), tmp_path), width=380)
     assert shown.evaluate("document.documentElement.scrollWidth") == 380
+
+
+def test_paper_holds_every_column_and_a_phone_every_name(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    people = [one("n" * 60, raw=100.25, written=4.5, total=100.25), *a_class(30)]
+    shown = open_page(rendered(people, tmp_path), width=718)  # A4 between its margins
+    shown.emulate_media(media="print")
+    assert shown.evaluate("document.documentElement.scrollWidth") == 718
+    shown.emulate_media(media="screen")
+    shown.set_viewport_size({"width": 380, "height": 800})
+    wide = "(cell) => cell.scrollWidth > cell.clientWidth"
+    assert not any(cell.evaluate(wide) for cell in shown.locator("#people tbody th").all())
+
+
+def test_a_histograms_numbers_do_not_touch() -> None:
+    """109 and 149 side by side, wider than their bars, are in the table alone."""
+    many = {92.0: 109, 97.0: 149}
+    people = [one(f"{total}-{n}", total=total, possible=110.0) for total, count in many.items() for n in range(count)]
+    picture = histogram(people)
+    assert ">149</text>" in picture.svg  # the tallest
+    assert ">109</text>" not in picture.svg
+    assert ("90 to below 95", "109") in picture.rows
+
+
+def test_what_can_be_earned_is_said(tmp_path: Path) -> None:
+    everything = {**one("a").scores, "bonus": replace(score("O1", 2.0), optional=True)}
+    whole = page([one("a", scores=everything)], {"a": "a"}, title="A", parts=PARTS)
+    assert "1 submission: 1 graded. 8 points can be earned, and 4 more in optional questions." in whole
 
 
 def test_hostile_names_and_texts_stay_text(open_page: Callable[..., Any], tmp_path: Path) -> None:

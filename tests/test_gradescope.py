@@ -251,6 +251,19 @@ def test_hidden_cases_are_shown_when_a_course_says(when: str) -> None:
     assert whole["output"] == "Hidden cases that are not right:\n\n- wide: wrong"
 
 
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ({"verdict": "passed", "cases": [{**CASE, "verdict": "passed"}]}, "All cases are right."),
+        ({"cases": [CASE]}, "No hidden case is wrong."),
+        ({"verdict": "missing", "cases": []}, "Missing."),
+    ],
+)
+def test_where_no_hidden_case_is_wrong(question: dict[str, Any], says: str) -> None:
+    record = {**RECORD, "questions": [{**QUESTION, **question}]}
+    assert results(record, Settings())["tests"][1]["output"] == says
+
+
 def test_everything_at_once() -> None:
     (whole,) = results(RECORD, Settings(hidden_cases="visible"))["tests"]
     assert whole["visibility"] == "visible"

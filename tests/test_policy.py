@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from autograder.authoring.bake import source_hash
 from autograder.checks.bundle import Bundle
+from autograder.commands.results import _warn_of_extensions, _warn_of_times
 from autograder.grading.policy import (
     EXTRA,
     KINDS,
@@ -27,6 +28,7 @@ from autograder.grading.policy import (
     apply,
     days_late,
     due_time,
+    granted,
     in_zone,
     lateness,
     parse_time,
@@ -377,6 +379,34 @@ def test_extensions_are_read_in_the_zone_of_the_assignment(tmp_path: Path) -> No
                     "student-001,2026-11-30T23:59:00,,,,ill\nstudent-002,,1,1.5,4,\n", "utf-8")  # fmt: skip
     policy = read_policy({"late": {"timezone": "Europe/Zurich"}}, WHERE, path)
     assert policy.extensions == {"student-001": Extension(DUE), "student-002": Extension(None, DAY + 1.5 * HOUR, 4)}
+
+
+def test_extensions_as_spreadsheets_save_them(tmp_path: Path) -> None:
+    """Semicolons, and letters in another form than the record's."""
+    path = tmp_path / "extensions.csv"
+    path.write_text("\ufeffstudent;days\r\nZoe\u0301;1\r\n", "utf-8")
+    policy = Policy(extensions=read_extensions(path))
+    for name in ("Zo\u00e9", "Zoe\u0301"):
+        assert granted({"submission": "x", "students": [{"name": name}]}, policy) == Extension(None, DAY)
+
+
+def test_an_extension_that_several_have_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    two = [{"submission": n, "students": [{"name": "Jane Doe", "email": f"{n}@school.invalid"}]} for n in "ab"]
+    policy = Policy(extensions={name: Extension(more=DAY) for name in ("Jane Doe", "a@school.invalid")})
+    _warn_of_extensions(policy, two)
+    assert " ".join(capsys.readouterr().err.split()) == (
+        "extension of 'Jane Doe': 2 submissions are of that name (a, b) and have it; a number or an address is one student's"
+    )
+
+
+def test_times_that_are_not_known_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    given = [record(name="a"), {**record(name="b"), "late": True}, record(name="c", came=DUE)]
+    said = ("nothing is taken for lateness where it is not known when it was handed in: "
+            "2, such as a, 1 of them marked late; say when with --times CSV")  # fmt: skip
+    for late, expected in ((A_DAY, said), (Late(), "")):
+        policy = Policy(late)
+        _warn_of_times(policy, [apply(one, policy) for one in given])
+        assert " ".join(capsys.readouterr().err.split()) == expected
 
 
 @pytest.mark.parametrize(

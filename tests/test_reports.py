@@ -316,6 +316,23 @@ def test_page_in_a_browser_is_quiet_and_narrow(open_page: Callable[..., Any], tm
         assert not shown.is_visible(".numbers table >> nth=1")
 
 
+def test_a_phone_shows_no_empty_lines(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """A case of a line or two, its hint among them, is as many lines high."""
+    path = tmp_path / "page.html"
+    one = {**case("open"), "values": [], "trace": "", "hint": ""}
+    path.write_text(page(record("s", question(cases=[one]))), encoding="utf-8")
+    box = open_page(path, width=380).locator("div.case").bounding_box()
+    assert box["height"] < 5 * 24, "two lines of 24 pixels, and the space between them"
+
+
+def test_what_is_missing_is_said_once() -> None:
+    gone = [{**case(name, verdict="missing"), "text": "memnet/m.py is not in the submission"} for name in ("open", "rim")]
+    text = page(record("s", question(verdict="missing", cases=gone)))
+    assert text.count("memnet/m.py is not in the submission") == 1
+    assert "Case open" not in text
+    assert "Also not right" not in text
+
+
 def test_page_is_accessible(accessible: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     drawn = question(cases=[with_profile(case("open")), case("shut", hidden=True)])

@@ -47,6 +47,7 @@ def parsed(*rows: str, **given: str) -> dict[str, dict[str, Any]]:
 def test_codes_tell_no_name_and_depend_on_the_seed() -> None:
     assert len(set(CODES)) == 3
     assert code_of("ann", "s") != code_of("ann", "t")
+    assert all(code_of(str(n), "s").isalpha() for n in range(300)), "a spreadsheet saves 12345678e9 as 1.23E+16"
     assert CODES[ANN] == "ann"
     assert codes_of(["ann", "ann"], "s") == {ANN: "ann"}
 

@@ -37,7 +37,7 @@ def register(commands: Any) -> None:
     command.add_argument("--grade-column", default="", metavar="NAME", help="its column of grades, if it is not plain")
     command.add_argument("--feedback-column", default="", metavar="NAME", help="its column of feedback, likewise")
     for name, help_text in (
-        ("moodle-feedback", "a zip of feedback pages for Moodle"),
+        ("moodle-feedback", "a zip of feedback pages for Moodle; where teams handed in, with --moodle too"),
         ("gradescope", "a results.json a submission, as [gradescope] of the assignment says"),
         ("github", "a result of GitHub Classroom's autograding a submission"),
         ("junit", "JUnit XML"),
@@ -119,8 +119,8 @@ def _moodle_feedback(records: Records, assignment: str, options: argparse.Namesp
         path = options.results / "feedback" / f"{stem}.html"
         if path.is_file():
             pages[name] = path.read_bytes()
-    data, problems = moodle.feedback_zip(records, pages)
-    yield "moodle_feedback.zip", Filled(data, f"{len(records) - len(problems)} pages", tuple(problems))
+    table = read_table(options.moodle) if options.moodle else None
+    yield "moodle_feedback.zip", moodle.feedback_zip(records, pages, table)
 
 
 def _gradescope(records: Records, name: str, options: argparse.Namespace) -> Files:

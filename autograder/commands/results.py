@@ -16,8 +16,8 @@ from ..checks.feedback import WORDS
 from ..grading import dashboard, reports, written
 from ..grading.cluster import settle_log
 from ..grading.journal import InOrder, Journal
-from ..grading.names import file_stem
-from ..grading.policy import Policy, apply
+from ..grading.names import file_stem, some
+from ..grading.policy import UNKNOWN_TIME, Policy, apply, called
 from .console import ERR, OUT, UsageError, list_some
 
 NEEDED = {"submission", "questions", "total", "status", "content"}  # what commands rely on in a record
@@ -34,7 +34,8 @@ def bring_out(
     points = written.read_points(out)["points"]
     records = journal.records.in_order(lambda record: written.attach(apply(record, policy), points, bundle.written))
     found = write_reports(out, records, bundle, hidden_hints=shows_hidden_hints(assignment, datetime.now(UTC)))
-    _warn_of_unknown(policy, records)
+    _warn_of_extensions(policy, records)
+    _warn_of_times(policy, records)
     _closing_table(found, graded, seconds)
     OUT.print(f"\n{out / 'dashboard.html'}, {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'records'}/", markup=False)
     list_some([f"{one.name}: unreadable: {one.problem}" for one in found if one.status == "unreadable"])
@@ -48,12 +49,33 @@ def bring_out(
     return 1 if bad or old else 0
 
 
-def _warn_of_unknown(policy: Policy, records: Iterable[reports.Record]) -> None:
-    """Say which extensions are of nobody: a name may be misspelt."""
-    unknown = set(policy.extensions)
-    for record in records if unknown else ():
-        unknown -= {record["submission"], *(v for student in record.get("students", ()) for v in student.values())}
-    list_some([f"extension of {name!r}: nobody of that name has handed in" for name in sorted(unknown)])
+def _warn_of_extensions(policy: Policy, records: Iterable[reports.Record]) -> None:
+    """Say which extensions are of nobody, since a name may be misspelt, and which are of several."""
+    holders: dict[str, list[str]] = {name: [] for name in policy.extensions}
+    for record in records if holders else ():
+        for name in called(record) & set(holders):
+            holders[name].append(str(record["submission"]))
+    wrong = []
+    for name, found in sorted(holders.items()):
+        if not found:
+            wrong.append(f"extension of {name!r}: nobody of that name has handed in")
+        if len(found) > 1:
+            names = some(sorted(found))
+            wrong.append(f"extension of {name!r}: {len(found)} submissions are of that name ({names}) and have it; "
+                         "a number or an address is one student's")  # fmt: skip
+    list_some(wrong)
+
+
+def _warn_of_times(policy: Policy, records: Iterable[reports.Record]) -> None:
+    """Say once of how many it is not known when they came, where that would cost points: some systems do not tell."""
+    if policy.late.kind == "none":
+        return
+    found = ((str(one["submission"]), bool(one.get("late"))) for one in records if UNKNOWN_TIME in one["policy"]["why"])
+    unknown = dict(found)  # whether the system marked it late, by name
+    if unknown:
+        late = f", {sum(unknown.values())} of them marked late" if any(unknown.values()) else ""
+        ERR.print("nothing is taken for lateness where it is not known when it was handed in: "
+                  f"{len(unknown)}, such as {min(unknown)}{late}; say when with --times CSV", markup=False)  # fmt: skip
 
 
 def _closing_table(class_facts: Sequence[dashboard.Facts], graded: int, seconds: float) -> None:
@@ -66,7 +88,7 @@ def _closing_table(class_facts: Sequence[dashboard.Facts], graded: int, seconds:
         table.add_row(name, f"{question['mean']:.0%}", str(right), f"{WORDS[other]} ({verdicts[other]})" if other else "")
     OUT.print(table)
     status = ", ".join(f"{count} {word}" for word, count in sorted(found["status"].items()))
-    OUT.print(f"\n{len(class_facts)} submissions: {status}", markup=False)
+    OUT.print(f"\n{len(class_facts)} submission{'s' if len(class_facts) != 1 else ''}: {status}", markup=False)
     if found["totals"]:
         low, q1, middle, q3, high = found["totals"]
         OUT.print(f"totals: median {middle:g}, half between {q1:g} and {q3:g}, from {low:g} to {high:g}", markup=False)

@@ -111,7 +111,7 @@ def page(class_facts: Iterable[Facts], stems: Mapping[str, str], *, title: str, 
     letters = [letter for letter in parts if any(row["number"].startswith(letter) for row in questions)]
     return ENVIRONMENT.get_template("dashboard.html").render(
         title=title, parts=parts, letters=letters, people=list(_people(everybody, letters, mistakes, clusters)),
-        links=links, status=Counter(one.status for one in everybody), numbers_of_totals=spread(graded),
+        links=links, most=_most(questions), status=Counter(one.status for one in everybody), numbers_of_totals=spread(graded),
         pictures=[histogram(graded), shares(questions)] if graded else [], questions=questions, mistakes=mistakes,
         clusters=clusters, failures=[row for row in questions if row["failures"]], words=WORDS,
         kinds=[kind for kind in FAILURES if any(kind in row["failures"] for row in questions)],
@@ -141,6 +141,12 @@ def question_rows(graded: Sequence[Facts]) -> list[dict[str, Any]]:
     """
     names = dict.fromkeys(name for one in graded for name in one.scores)
     return [_question_row(name, [one for one in graded if name in one.scores]) for name in names]
+
+
+def _most(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """The points that can be earned, and those of optional questions; None where nothing was graded."""
+    sums = [sum(row["possible"] for row in rows if row["optional"] == optional) for optional in (False, True)]
+    return (sums[0], sums[1]) if rows else None
 
 
 def _question_row(name: str, having: Sequence[Facts]) -> dict[str, Any]:
@@ -204,7 +210,7 @@ def histogram(graded: Sequence[Facts]) -> Picture:
         high = 140 * count / tall
         if count:
             parts.append(rect(LEFT + i * step + 1, base - high, step - 2, high, "var(--bar, #4a78b5)"))
-            if step > 15 or count == tall:
+            if 7 * len(str(count)) < step or count == tall:  # else it would lie over its neighbour's
                 parts.append(_label(LEFT + (i + 0.5) * step, base - high - 4, str(count), 'text-anchor="middle"', 11))
         if i % max(1, math.ceil(len(counts) / 8)) == 0 and LEFT + i * step < RIGHT - 25:
             parts.append(_label(LEFT + i * step, base + 16, f"{i * width:g}"))

@@ -1,6 +1,6 @@
 """Late penalties, extensions, a cap and extra credit: pure functions of a record and the course's rules.
 
-Imports the standard library. A record keeps what was applied and why; applying the rules anew gives the same.
+Imports names. A record keeps what was applied and why; applying the rules anew gives the same.
 In this order: what optional questions count, the cap, the penalty for lateness. Nobody goes below zero.
 """
 
@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from .names import nfc
+
 Record = Mapping[str, Any]
 KINDS = ("none", "constant", "percent_a_day", "late_days")
 EXTRA = ("on_top", "fill", "ignore")
 YEARS = (1971, 2999)  # of times that are taken: days can be counted from them in any zone
+UNKNOWN_TIME = "it is not known when it was handed in: nothing is taken"
 MOST_DAYS = 3660  # nobody is later than ten years: what a clock that is wrong says must not be counted for long
 
 
@@ -105,12 +108,16 @@ def _counted(record: Record, policy: Policy, raw: float) -> tuple[float, list[st
 
 def granted(record: Record, policy: Policy) -> Extension:
     """The extension of a submission: of each thing the best that one of its students was granted."""
-    names = {str(record["submission"]), *(v for student in record.get("students", ()) for v in student.values())}
-    found = [policy.extensions[name] for name in sorted(names) if name in policy.extensions]
+    found = [policy.extensions[name] for name in sorted(called(record)) if name in policy.extensions]
     dues = [extension.due for extension in found if extension.due]
     days = [extension.late_days for extension in found if extension.late_days is not None]
     more = max((extension.more for extension in found), default=timedelta())
     return Extension(max(dues, default=None), more, max(days, default=None))
+
+
+def called(record: Record) -> set[str]:
+    """Whatever a submission and its students are called, in the one form of letters that extensions are read in."""
+    return {nfc(text) for text in (record["submission"], *(v for s in record.get("students", ()) for v in s.values()))}
 
 
 def penalty(submitted_at: str, late: Late, extension: Extension) -> tuple[float, int, str]:
@@ -121,7 +128,7 @@ def penalty(submitted_at: str, late: Late, extension: Extension) -> tuple[float,
     try:
         when = parse_time(submitted_at)
     except PolicyError:
-        return 0.0, 0, "it is not known when it was handed in: nothing is taken"
+        return 0.0, 0, UNKNOWN_TIME
     days = days_late(when, due, late.grace)
     if not days:
         return 0.0, 0, ""
@@ -352,7 +359,9 @@ def read_rows(path: Path, needed: tuple[str, ...], possible: tuple[str, ...]) ->
     """The rows of a CSV file with the numbers of their lines. Raises PolicyError for columns that are not known."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
+            separator = max(",;\t", key=file.readline().count)  # as spreadsheets save it, in whatever country
+            file.seek(0)
+            reader = csv.DictReader(file, strict=True, delimiter=separator)
             columns = [name.strip() for name in reader.fieldnames or ()]  # while it is open: an empty file has none
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
@@ -372,7 +381,7 @@ def read_rows(path: Path, needed: tuple[str, ...], possible: tuple[str, ...]) ->
 def _row(path: Path, line: int, row: Mapping[str | None, Any]) -> dict[str, str]:
     if None in row or None in row.values():
         raise PolicyError(f"{path}:{line}: has another number of cells than the first line; mend it")
-    return {str(name).strip(): value.strip() for name, value in row.items()}
+    return {str(name).strip(): nfc(value.strip()) for name, value in row.items()}
 
 
 # ---------------------------------------------------------------- with the answers that people graded

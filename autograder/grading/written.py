@@ -23,6 +23,7 @@ from .reports import ENVIRONMENT, Record, csp_hash, spreadsheet_safe
 NAME = "written.json"
 MAX_SHEET = 64 * 2**20
 MAX_COMMENT = 4000
+CONSONANTS = str.maketrans("0123456789abcdef", "bcdfghjkmnpqrstv")  # that make no words
 SHOWN = 12  # complaints about a sheet that are listed
 
 
@@ -44,8 +45,9 @@ class Answer:
 
 
 def code_of(name: str, seed: str) -> str:
-    """What stands for a name on a sheet: the same for a seed, and nobody's name."""
-    return hashlib.sha256(f"{seed}\n{name}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    """What stands for a name on a sheet: the same for a seed, and nobody's name. Spreadsheets make numbers of digits."""
+    digest = hashlib.sha256(f"{seed}\n{name}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return digest.translate(CONSONANTS)
 
 
 def codes_of(names: Iterable[str], seed: str) -> dict[str, str]:

@@ -145,14 +145,16 @@ def _column(table: Table, last_fixed: int, title: str, wanted: str) -> int:
     read_only = {
         n for row in range(1, len(table.rows)) for n in range(len(table.header)) if READ_ONLY in table.value(row, n).casefold()
     }
-    columns = {
-        n: found for n, name in enumerate(table.header)
-        if n > last_fixed and n not in read_only and (found := ASSIGNMENT.match(name))
-    }  # fmt: skip
+    known = {n: found for n, name in enumerate(table.header) if n > last_fixed and (found := ASSIGNMENT.match(name))}
+    titled = [n for n, found in known.items() if whole_name(found["title"]) == whole_name(title)]
+    if not wanted and titled and read_only.issuperset(titled):
+        raise TableError(f"{table.name}: {visible(table.header[titled[0]])} is read only; let Canvas take grades for it, and "
+                         "export the gradebook again")  # fmt: skip
+    columns = {n: found for n, found in known.items() if n not in read_only}
     if wanted:
         fit = [n for n, found in columns.items() if wanted in (table.header[n], found["id"])]
     else:
-        fit = [n for n, found in columns.items() if whole_name(found["title"]) == whole_name(title)] or list(columns)
+        fit = [n for n in titled if n in columns] or list(columns)
     if len(fit) == 1:
         return fit[0]
     there = ", ".join(visible(table.header[n]) for n in columns) or "none"

@@ -14,11 +14,12 @@ import yaml  # type: ignore[import-untyped]
 
 from ..grading.files import MB, Piece
 from ..grading.intake import Entry, Student
-from ..grading.names import distinct_names, visible
+from ..grading.names import distinct_names, some, visible
 from .export import Export, IntakeError
 
 TITLE = "Gradescope bulk export"
 METADATA = "submission_metadata.yml"
+FOLDER = re.compile(r"submission_\d+$")
 MAX_METADATA = 512 * MB  # every attempt's results are in it
 MAX_LISTED = 1000  # students or attempts of one submission: a few bytes of YAML can say a million times "the same again"
 # Every scalar stays a string: a student's number of 0123 is no octal, and no tag makes an object.
@@ -33,9 +34,17 @@ def recognise(export: Export) -> str:
 
 
 def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
-    """Return an entry for each submission of the metadata, members of groups together, and what it does not name."""
-    found = _metadata(export)
+    """Return an entry for each submission, members of groups together, and what is none.
+
+    A submission that the metadata does not name is graded all the same, as nobody's. Raises IntakeError.
+    """
     there = export.names()
+    found = _metadata(export)
+    unnamed = [name for name, kind in there.items() if kind == "folder" and FOLDER.match(name) and name not in found]
+    if unnamed and not set(found) & set(there):
+        raise IntakeError(f"{export.shown}: {METADATA} names none of what is here ({some(unnamed)}); is it of another export? "
+                          "Export the submissions again")  # fmt: skip
+    found |= {name: {} for name in unnamed}
     shown = distinct_names(list(found))
     listed = [_entry(export, name, key, found[key], there) for name, key in zip(shown, found, strict=True)]
     return sorted(listed, key=lambda entry: entry.name), [name for name in there if name not in found and name != METADATA]
@@ -91,7 +100,7 @@ def _entry(export: Export, name: str, key: str, data: Mapping[str, Any], there: 
         students=tuple(_student(item) for item in _list(_get(data, "submitters")) if isinstance(item, dict)),
         submitted_at=came,
         attempt=1 + sum(time < came for time in others) if came else 0,
-        aside=tuple(f"the attempt of {time}" for time in others),
+        aside=tuple(f"the attempt of {time}" for time in others) if data else (f"{METADATA} does not say whose it is",),
     )
 
 

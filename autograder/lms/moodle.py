@@ -2,6 +2,7 @@
 
 Jane Doe_657717_assignsubmission_file/rnn.py    Jane Doe_657717_assignsubmission_file_rnn.py
 Participant_657717_assignsubmission_file_/…     Team Blue_12_assignsubmission_onlinetext/onlinetext.html
+Default group_assignsubmission_file/rnn.py      Team Blue-Jane Doe_657717_assignsubmission_file_/…, up to Moodle 4.0
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from .students import Filled, Index, Record, label, match, ungraded, whole_name
 from .table import Table, TableError, decimal_comma, number, safe
 
 TITLE = "Moodle download"
-NAME = re.compile(r"^(?P<who>[^/]*?)_(?P<pid>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>(?<=_).+)?$", re.DOTALL)
+# Those of no team hand in as one team, which has no number.
+NAME = re.compile(r"^(?P<who>[^/]*?)(?:_(?P<pid>\d+))?_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>(?<=_).+)?$", re.S)
 BLIND = "Participant"  # in English; elsewhere known by all having the same name
 
 
@@ -43,7 +45,7 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
         if match is None:
             others += [] if name.startswith(".") else [name]
             continue
-        key = (match["who"], match["pid"])
+        key = (match["who"], match["pid"] or "")
         pieces[key] += []
         if match["kind"] == "onlinetext":
             aside[key].append("a text written in Moodle")
@@ -53,11 +55,13 @@ def entries(export: Export, detail: str = "") -> tuple[list[Entry], list[str]]:
             pieces[key].append(export.piece(name, match["file"] or name))
     keys = sorted(pieces)
     blind = {who for who, _ in keys} if len(keys) > 2 and len({who for who, _ in keys}) == 1 else {BLIND}
-    shown = distinct_names(["_".join(key) for key in keys])
+    shown = distinct_names(["_".join(filter(None, key)) for key in keys])
     found = []
     for name, key in zip(shown, keys, strict=True):
-        student = Student(name="" if key[0] in blind else visible(key[0]), moodle=key[1])
-        found.append(Entry(name, _alone(pieces[key]), students=(student,), aside=tuple(aside[key])))
+        who = "" if key[0] in blind else visible(key[0])
+        students = (Student(name=who, moodle=key[1]),) if key[1] else ()
+        group = "" if students else who
+        found.append(Entry(name, _alone(pieces[key]), students=students, group=group, aside=tuple(aside[key])))
     return sorted(found, key=lambda entry: entry.name), others
 
 
@@ -82,19 +86,14 @@ def fill(table: Table, records: Sequence[Record], *, grade: str = "", feedback: 
 
     grade, feedback: headers of the two columns, where they cannot be told from what stands in them. Raises TableError.
     """
-    rows = [row for row in range(1, len(table.rows)) if PARTICIPANT.match(table.value(row, 0))]
-    if not rows:
-        raise TableError(f"{table.name}: is no grading worksheet of Moodle: no participant's number in its first column; "
-                         "download it from the assignment")  # fmt: skip
+    rows = _rows(table)
     target = _named(table, grade) if grade else _grade_column(table, rows)
     comments = _named(table, feedback) if feedback else _feedback_column(table, rows, target)
     good, problems = ungraded(records)
-    people = _People(table, rows, good)
-    found, unmatched = match(good, people.rows_of)
-    teams, unmatched = _teams(people, good, unmatched, set(found))
+    found, unmatched = _owners(table, rows, good)
     comma = decimal_comma([table.value(row, target + n) for row in rows for n in (0, 1)], table.separator)
     changes = {}
-    for row, record in sorted({**teams, **found}.items()):
+    for row, record in sorted(found.items()):
         most = table.value(row, target + 1).replace(",", ".")
         if NUMBER.match(most) and score(record) > float(most):
             problems.append(f"{record['submission']}: {score(record):g} is above the maximum grade {float(most):g}, "
@@ -109,6 +108,22 @@ def fill(table: Table, records: Sequence[Record], *, grade: str = "", feedback: 
     said = f"{filled} of {len(rows)} participants filled in, column {table.header[target]!r}"
     said += "; the worksheet has no column for feedback" if comments is None else f", feedback in {table.header[comments]!r}"
     return Filled(table.with_cells(changes), said, (*problems, *unmatched))
+
+
+def _rows(table: Table) -> list[int]:
+    rows = [row for row in range(1, len(table.rows)) if PARTICIPANT.match(table.value(row, 0))]
+    if not rows:
+        raise TableError(f"{table.name}: is no grading worksheet of Moodle: no participant's number in its first column; "
+                         "download it from the assignment")  # fmt: skip
+    return rows
+
+
+def _owners(table: Table, rows: Sequence[int], records: Sequence[Record]) -> tuple[dict[int, Record], list[str]]:
+    """The record of each row, every member of a team its team's, and a sentence for each record that has no row."""
+    people = _People(table, rows, records)
+    found, unmatched = match(records, people.rows_of)
+    teams, unmatched = _teams(people, records, unmatched, set(found))
+    return {**teams, **found}, unmatched
 
 
 def _named(table: Table, header: str) -> int:
@@ -150,6 +165,12 @@ def _feedback_column(table: Table, rows: Sequence[int], grade: int) -> int | Non
     return None if dated or last - grade < 4 else last
 
 
+def _endings(name: str) -> set[str]:
+    """A name as names are compared, whole and without a team's name and a hyphen before it."""
+    parts = name.split("-")
+    return {whole_name("-".join(parts[n:])) for n in range(len(parts))} - {""}
+
+
 class _People:
     """Who the rows of a worksheet are."""
 
@@ -158,20 +179,25 @@ class _People:
         self.known: dict[int, set[str]] = {}  # what stands in the cells of a row, as names are compared
         self.beyond_name: dict[int, set[str]] = {}  # the same without the column of names: groups stand there
         for row in rows:
-            match = PARTICIPANT.match(table.value(row, 0))
-            self.numbers.add("number", match[1] if match else "", row)
-            self.known[row] = {whole_name(cell.value) for cell in table.rows[row][1:]}
+            word, number = table.value(row, 0), ""
+            if match := PARTICIPANT.match(word):
+                word, number = word[: match.start(1)], match[1]
+            self.numbers.add("number", number, row)
+            self.known[row] = {whole_name(text) for text in (word, *(cell.value for cell in table.rows[row][1:]))}
             self.beyond_name[row] = {whole_name(cell.value) for cell in table.rows[row][2:]}
-        names = {whole_name(student.get("name", "")) for record in records for student in record.get("students", ())}
+        named = [student["name"] for record in records for student in record.get("students", ()) if student.get("name")]
+        shared = set.intersection(*map(_endings, named)) if len(named) > 1 else set[str]()
         # One name for everybody is the word for a participant, in whatever language: the grading is blind.
-        self.blind = len(names) == 1 and not any(names & known for known in self.known.values())
+        self.blind = bool(shared) and not any(shared & known for known in self.known.values())
 
     def rows_of(self, record: Record, student: Mapping[str, str]) -> set[int]:
         """The row of a participant, which must not name somebody else: a team's number may be a participant's by chance."""
         if number := student.get("moodle", ""):
-            name = whole_name(student.get("name", ""))
+            names = _endings(student.get("name", ""))
             rows = self.numbers.find("number", number)
-            return {row for row in rows if self.blind or not name or name in self.known[row]}
+            return {row for row in rows if self.blind or not names or names & self.known[row]}
+        if record.get("group"):
+            return set()
         keys = [student[key] for key in ("email", "name", "sid", "login") if student.get(key)]
         for key in keys or [str(record["submission"])]:
             if rows := {row for row, known in self.known.items() if whole_name(key) in known - {""}}:
@@ -189,9 +215,10 @@ def _teams(
     """The rows whose team handed in together, and what is left of the sentences on who fits no row."""
     left, found = list(unmatched), dict[int, Record]()
     for record in records:
-        for student in record.get("students", ()):
+        for student in record.get("students") or [{}]:
             line = f"{label(record, student)}: fits no row"
-            rows = people.team(student.get("name", "")) if line in left and student.get("moodle") else set()
+            team = student.get("name", "") if student.get("moodle") else record.get("group", "")
+            rows = people.team(team) if line in left else set()
             if rows & (taken | set(found)):
                 left[left.index(line)] = f"{label(record, student)}: fits rows that are another's, none is filled in"
             elif rows:
@@ -211,21 +238,41 @@ def comment(record: Record) -> str:
     return safe("<br>".join(escape(line) for line in lines))
 
 
-def feedback_zip(records: Sequence[Record], pages: Mapping[str, bytes]) -> tuple[bytes, list[str]]:
-    """Return the zip that Moodle takes feedback files from, and a sentence for each record that is of no participant.
+def feedback_zip(records: Sequence[Record], pages: Mapping[str, bytes], table: Table | None = None) -> Filled:
+    """Return the zip that Moodle takes feedback files from, and a sentence for each record that is left out.
 
-    pages: each submission's page. The same records and pages give the same bytes.
+    pages: each submission's page. table: the grading worksheet, which says who is in a team; without it every number in a
+    folder's name is taken for a participant's. The same records and pages give the same bytes. Raises TableError.
     """
-    buffer, problems = io.BytesIO(), []
+    numbers, problems = _participants(records, table)
+    buffer, count = io.BytesIO(), 0
     with zipfile.ZipFile(buffer, "w") as archive:
         for record in sorted(records, key=lambda record: str(record["submission"])):
             name = str(record["submission"])
-            number = next((s["moodle"] for s in record.get("students", ()) if s.get("moodle")), "")
-            if not number or name not in pages:
-                problems.append(f"{name}: {'has no page' if number else 'is of no participant of Moodle'}, left out")
+            if name not in pages:
+                problems.append(f"{name}: has no page, left out")
                 continue
-            who = re.sub(r'[\s_\\/:*?"<>|]+', " ", name.removesuffix(f"_{number}")).strip(" .") or BLIND
-            info = zipfile.ZipInfo(f"{who}_{number}_assignsubmission_file/feedback.html", ZIP_TIME)
-            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(info, pages[name])
-    return buffer.getvalue(), problems
+            own = next((s["moodle"] for s in record.get("students", ()) if s.get("moodle")), "")
+            who = re.sub(r'[\s_\\/:*?"<>|]+', " ", name.removesuffix(f"_{own}")).strip(" .") or BLIND
+            for number in sorted(numbers[name], key=int):
+                info = zipfile.ZipInfo(f"{who}_{number}_assignsubmission_file/feedback.html", ZIP_TIME)
+                info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                archive.writestr(info, pages[name])
+                count += 1
+    said = f"{count} pages" + ("" if table else "; if teams handed in, add --moodle WORKSHEET, which says who is in them")
+    return Filled(buffer.getvalue(), said, tuple(problems))
+
+
+def _participants(records: Sequence[Record], table: Table | None) -> tuple[dict[str, set[str]], list[str]]:
+    """The numbers of a submission's participants, and a sentence for each that is of none."""
+    numbers: dict[str, set[str]] = defaultdict(set)
+    if table is None:
+        for record in records:
+            numbers[str(record["submission"])] |= {s["moodle"] for s in record.get("students", ()) if s.get("moodle")}
+        without = [str(record["submission"]) for record in records if not numbers[str(record["submission"])]]
+        return numbers, [f"{name}: is of no participant of Moodle, left out" for name in sorted(without)]
+    found, unmatched = _owners(table, _rows(table), records)
+    for row, record in found.items():
+        match = PARTICIPANT.match(table.value(row, 0))
+        numbers[str(record["submission"])] |= {match[1]} if match else set()
+    return numbers, unmatched

@@ -92,6 +92,9 @@ def _read(export: Export, system: str, detail: str, evidence: str) -> Listing:
 
 def _listing(system: str, title: str, evidence: str, entries: list[Entry], others: list[str]) -> Listing:
     count = f"{len(entries)} submission{'s' if len(entries) > 1 else ''}"
+    nobodys = [entry.name for entry in entries if not entry.students and not entry.group]
+    if nobodys and len(nobodys) < len(entries):  # not a system that names nobody
+        count += f" ({len(nobodys)} without a student, such as {nobodys[0]})"
     known = f" ({evidence})" if evidence else ""
     more = len(others) - MAX_OTHERS
     shown = [*sorted(others)[:MAX_OTHERS], *([f"{more} more files and folders"] if more > 0 else [])]

@@ -1,17 +1,18 @@
 """Finds the rows of a class list that a record belongs to. Never guesses: what fits several rows fits none.
 
-Imports intake. A record's `students` is what the export said of them; where it said nothing, the submission's name
+Imports names. A record's `students` is what the export said of them; where it said nothing, the submission's name
 is what there is to go by.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ..grading.names import JOINERS, name_key
 
 Record = Mapping[str, Any]
 
@@ -27,13 +28,18 @@ class Filled:
 
 def whole_name(text: str) -> str:
     """A name without what systems change in it: case, accents' form, spaces and signs."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", text).casefold())
+    return "".join(_words(text))
 
 
 def name_words(text: str) -> str:
     """The words of a name in an order that "Doe, Jane" and "Jane Doe" share; "" for a single word."""
-    words = sorted(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).casefold()))
+    words = sorted(_words(text))
     return " ".join(words) if len(words) > 1 else ""
+
+
+def _words(text: str) -> list[str]:
+    """Letters and digits of a text, in lower case. Vowel signs, which regular expressions take for no letters, are such."""
+    return "".join(c if unicodedata.category(c)[0] in "LMN" else "" if c in JOINERS else " " for c in name_key(text)).split()
 
 
 class Index:

@@ -73,6 +73,12 @@ def test_matching(case: str) -> None:
     assert found.problems == problems
 
 
+@pytest.mark.parametrize("other", ["रमा", "राम्", "र"])
+def test_a_vowel_sign_makes_another_name(other: str) -> None:
+    found = filled(BOOK.replace("佐藤 花子", "राम"), [of("x", 5, name=other)])
+    assert found.problems == (f"x ({other}): fits no row",)
+
+
 @pytest.mark.parametrize("name", ["1005", "SIS05", "roe", "Dan Roe", "roe_dan"])
 def test_matching_by_the_name_of_a_folder(name: str) -> None:
     found = filled(BOOK, [record(name, 5)])
@@ -155,6 +161,9 @@ REFUSED = {
     "read only": (
         "Student,ID,Section,A (1)\n    Points Possible,,,(read only)\nDoe,1,S,\n", {},
         "book.csv: it is not plain which column is meant; name one with --column (none)"),
+    "read only, and another beside": (
+        "Student,ID,Section,Memory in Networks (1),B (2)\n    Points Possible,,,(read only),10\nDoe,1,S,,\n", {},
+        "book.csv: Memory in Networks (1) is read only; let Canvas take grades for it, and export the gradebook again"),
     "the same twice": (
         "Student,ID,Section,A (1),A (1)\nDoe,1,S,,\n", {"column": "A (1)"}, "book.csv: no column, or several, A"),
 }  # fmt: skip

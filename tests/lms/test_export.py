@@ -42,7 +42,8 @@ FORMS = {
     "one submission": ({"rnn.py": RNN}, "folder"),
 }
 SAID = {
-    "gradescope": "Gradescope bulk export (submission_metadata.yml): 4 submissions",
+    "gradescope": "Gradescope bulk export (submission_metadata.yml): 5 submissions "
+                  "(2 without a student, such as submission_1003)",
     "canvas": "Canvas bulk download (10 names like _4302_99876_rnn.py): 6 submissions",
     "moodle": "Moodle download (8 names like Dan Roe_657721_assignsubmission_file_work.zip): 7 submissions",
     "nbgrader": "nbgrader's submitted/ (3 times timestamp.txt): 3 submissions",

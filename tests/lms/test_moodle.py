@@ -141,13 +141,36 @@ def test_the_comment_is_html_and_no_formula() -> None:
 
 def test_feedback_files() -> None:
     odd = of("A_b: c\\u202e_7", name="x", moodle="7")
-    data, problems = feedback_zip([JANE, odd, record("plain"), of("no page", moodle="8")],
-                                  {"Jane Doe_657717": b"<p>1", odd["submission"]: b"<p>2", "plain": b""})  # fmt: skip
+    found = feedback_zip([JANE, odd, record("plain"), of("no page", moodle="8")],
+                         {"Jane Doe_657717": b"<p>1", odd["submission"]: b"<p>2", "plain": b""})  # fmt: skip
+    assert _unzipped(found.data) == {
+        "Jane Doe_657717_assignsubmission_file/feedback.html": b"<p>1",
+        "A b c u202e_7_assignsubmission_file/feedback.html": b"<p>2",
+    }
+    assert found.problems == ("plain: is of no participant of Moodle, left out", "no page: has no page, left out")
+    assert found.said == "2 pages; if teams handed in, add --moodle WORKSHEET, which says who is in them"
+    again = feedback_zip([odd, JANE], {"Jane Doe_657717": b"<p>1", odd["submission"]: b"<p>2"})
+    assert again.data == found.data
+
+
+def _unzipped(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert {name: archive.read(name) for name in archive.namelist()} == {
-            "Jane Doe_657717_assignsubmission_file/feedback.html": b"<p>1",
-            "A b c u202e_7_assignsubmission_file/feedback.html": b"<p>2",
-        }
-    assert problems == ["no page: has no page, left out", "plain: is of no participant of Moodle, left out"]
-    again, _ = feedback_zip([odd, JANE], {"Jane Doe_657717": b"<p>1", odd["submission"]: b"<p>2"})
-    assert again == data
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_teams_page_goes_to_its_members_alone() -> None:
+    """The team's number 14 is Eve's, who is in another team."""
+    blue = of("Team Blue_14", name="Team Blue", moodle="14")
+    found = feedback_zip([blue], {"Team Blue_14": b"<p>"}, parse(TEAMS.encode(), "sheet.csv"))
+    assert list(_unzipped(found.data)) == [f"Team Blue_{n}_assignsubmission_file/feedback.html" for n in (12, 13)]
+    assert (found.said, found.problems) == ("2 pages", ())
+
+
+def test_a_member_under_the_teams_name_and_those_of_no_team() -> None:
+    """Up to Moodle 4.0 each member has a folder, the team's name before one's own; of no team has no number."""
+    eve, rest = of("Team Red-Eve Poe_14", 8, name="Team Red-Eve Poe", moodle="14"), record("Team Blue", 9, group="Team Blue")
+    found = filled(TEAMS, eve, rest)
+    assert found.data.decode() == TEAMS.replace('"Team Blue",', '"Team Blue",9').replace('"Team Red",', '"Team Red",8')
+    assert found.problems == ()
+    blind = [of(f"Team {n}-参与者_65771{n}", name=f"Team {n}-参与者", moodle=f"65771{n}") for n in (7, 8)]
+    assert filled(CHINESE, *blind).problems == ()

@@ -42,8 +42,13 @@ def test_gradescope(form: str, wrapped: bool, tmp_path: Path) -> None:
     files = exports.GRADESCOPE
     path = laid_out(tmp_path, under("assignment_9100_export", files) if wrapped else files, form)
     listing, entries = read(path)
-    assert listing.said == "Gradescope bulk export (submission_metadata.yml): 4 submissions; --format overrides"
-    assert listing.others == ("stray.txt", "submission_9999")
+    assert listing.said == (
+        "Gradescope bulk export (submission_metadata.yml): 5 submissions "
+        "(2 without a student, such as submission_1003); --format overrides"
+    )
+    assert listing.others == ("stray.txt",)
+    assert entries["submission_9999"].aside == ("submission_metadata.yml does not say whose it is",)
+    assert dict(sources(entries["submission_9999"])) == {"rnn": RNN}
     assert entries["submission_1001"].students == (
         Student("Pair One", "0200", "one@school.invalid"), Student("=2+2 \\u202e佐藤", "0300")
     )  # fmt: skip
@@ -106,7 +111,8 @@ def test_gradescope_results_are_skipped(end: str, tmp_path: Path) -> None:
          "submission_metadata.yml lists more than 1000 students or attempts for a; export the submissions again"),
         ("../up: {}\n", "submission_metadata.yml names ../up, which is no folder here; export again"),
         ("[" * 5000, "submission_metadata.yml is damaged ("),
-        ("{}", "holds no submission; give what the system exported, or a folder of folders or zips"),
+        ("{}", "submission_metadata.yml names none of what is here (submission_1); is it of another export?"),
+        ("submission_2: {}", "submission_metadata.yml names none of what is here (submission_1); is it of another export?"),
         ("!!python/object/apply:os.system ['x']: {}\n", "submission_metadata.yml is damaged ("),
     ],
 )
@@ -116,6 +122,15 @@ def test_gradescope_refused(text: str, problem: str, tmp_path: Path) -> None:
         read_export(path)
     assert problem in str(refused.value)
     assert "; " in str(refused.value)
+
+
+def test_moodle_teams(tmp_path: Path) -> None:
+    """Those of no team hand in as one, which has no number."""
+    files = {"Team Blue_12_assignsubmission_file_rnn.py": RNN, "Default group_assignsubmission_file_rnn.py": RNN}
+    listing, entries = read(make_folder(tmp_path / "in", files))
+    assert listing.said.startswith("Moodle download (2 names like ")
+    rest = entries["Default group"]
+    assert (rest.students, rest.group, dict(sources(rest))) == ((), "Default group", {"rnn": RNN})
 
 
 @both_forms
