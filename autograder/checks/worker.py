@@ -210,18 +210,19 @@ def _no_input(*args: Any, **keywords: Any) -> Any:
     raise EOFError("there is nobody to type here")
 
 
+def is_stub(node: ast.AST) -> bool:
+    """Whether a function, or every method of a class, does nothing but raise NotImplementedError."""
+    if isinstance(node, ast.ClassDef):
+        methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
+        return bool(methods) and all(map(is_stub, methods))
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    body = [item for item in node.body if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))]
+    return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])
+
+
 def outline(source: bytes) -> list[str]:
     """Names of the functions and classes in a module that are still stubs: they only raise NotImplementedError."""
-
-    def is_stub(node: ast.stmt) -> bool:
-        if isinstance(node, ast.ClassDef):
-            methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-            return bool(methods) and all(map(is_stub, methods))
-        if not isinstance(node, ast.FunctionDef):
-            return False
-        body = [item for item in node.body if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))]
-        return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])
-
     tree = ast.parse(source)
     stubs = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and is_stub(node)]
     # A name that anything else in the module binds or imports may be no stub any more: then it is run.

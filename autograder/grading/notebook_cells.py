@@ -1,4 +1,4 @@
-"""Reads a notebook's cells, and takes functions that were written in one instead of in the module. Imports intake.
+"""Reads a notebook's cells, and takes functions that were written in one instead of in the module. Imports intake and is_stub.
 
 The notebook is data: JSON that is read with bounds, and cells that are parsed and never run. A function is taken from a
 cell, as source text, only where the module leaves it unwritten or is not there; whatever is taken is said in a note.
@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..checks.worker import is_stub
 from .intake import LACKING, Submission
 from .names import visible
 
@@ -202,17 +203,6 @@ def _bindings(node: ast.stmt) -> dict[str, list[ast.AST]]:
         for name in names:
             found.setdefault(name, []).append(part)
     return found
-
-
-def is_stub(node: ast.AST) -> bool:
-    """Whether a function, or every method of a class, does nothing but raise NotImplementedError."""
-    if isinstance(node, ast.ClassDef):
-        methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-        return bool(methods) and all(map(is_stub, methods))
-    if not isinstance(node, ast.FunctionDef):
-        return False
-    body = [item for item in node.body if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))]
-    return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])
 
 
 # ---------------------------------------------------------------- into the modules
