@@ -96,7 +96,7 @@ def test_otter_run_gives_our_points(otter_zip: Path, tmp_path: Path) -> None:
     by_name = {test["name"]: test for test in results["tests"]}
     for name, question in expected["questions"].items():
         assert by_name[name]["score"] == question["earned"]
-    assert "Total Score: 46.630 / 95.000" in done.stdout
+    assert f"Total Score: {expected['total']:.3f} / 95.000" in done.stdout
     assert "isolation: full" in done.stdout or "isolation: no-landlock" in done.stdout
     public = by_name["Public Tests"]
     assert public["visibility"] == "visible"
