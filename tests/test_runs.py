@@ -288,6 +288,26 @@ def test_merged_shards_are_an_unsharded_run_to_the_byte(
     assert files_of(tmp_path / "out") == files_of(graded)
 
 
+def test_a_shard_that_is_missing_or_was_stopped_is_missed(shards: list[Path], file: Path, run: Run, tmp_path: Path) -> None:
+    stopped = tmp_path / "stopped"
+    shutil.copytree(shards[1], stopped)
+    lines = (stopped / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (stopped / "journal.jsonl").write_bytes(b"".join(lines[:-1]))
+    for runs, missed in ([shards[0]], ["001", "002", "003", "004"]), ([shards[0], stopped], ["004"]):
+        done = run("autograder", "merge", *runs, "--out", tmp_path / f"{len(runs)}", "--bundle", file)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-len(missed) :] == [
+            f"student-{number}: has no record in these runs; 'autograder grade --shard 2/2' makes it, then merge again"
+            for number in missed
+        ]
+        assert len(rows(tmp_path / f"{len(runs)}")) == 6 - len(missed)
+    (stopped / "class.json").write_text("{}")
+    done = run("autograder", "merge", *shards[:1], stopped, "--out", tmp_path / "damaged", "--bundle", file)
+    assert done.returncode == 2
+    assert "class.json: is damaged; run the same 'autograder grade --shard' again" in done.stderr
+    assert not (tmp_path / "damaged").exists()
+
+
 def test_what_is_twice_is_said_and_what_disagrees_is_refused(
     shards: list[Path], graded: Path, file: Path, run: Run, tmp_path: Path
 ) -> None:

@@ -87,6 +87,8 @@ def _grade(options: argparse.Namespace) -> int:
     setup = grading.Setup(path, assignment, options.unsafe, level)
     begun = time.monotonic()
     with Journal(options.out, {"assignment": bundle.assignment, "isolation": level}) as journal:
+        if options.shard:
+            cluster.keep_class(options.out, [entry.name for entry in export.entries], options.shard[1])
         graded = _grade_all(journal, with_times(export.entries, options.times), setup, bundle, options)
         journal.settle()
         if options.shard:

@@ -42,12 +42,17 @@ def _merge(options: argparse.Namespace) -> int:
     head = journal.read_head(options.runs[0])
     stamped = grading.stamp(bundle, assignment, str(head.get("isolation")))
     duplicates = cluster.check_runs(options.runs, head, stamped)
+    everybody = cluster.class_of(options.runs)
     list_some([f"{name}: the same record is in {' and '.join(map(str, runs))}" for name, runs in sorted(duplicates.items())])
     with Journal(options.out, head) as book:
         for run in options.runs:
             cluster.take_over(book, run, stamped)
         book.settle()
-        return bring_out(options.out, book, bundle, policy, assignment)
+        code = bring_out(options.out, book, bundle, policy, assignment)
+        lacking = {name: shard for name, shard in everybody.items() if name not in book.records}
+    list_some([f"{name}: has no record in these runs; 'autograder grade --shard {shard}' makes it, then merge again"
+               for name, shard in sorted(lacking.items())])  # fmt: skip
+    return max(code, int(bool(lacking)))
 
 
 # ---------------------------------------------------------------- diff

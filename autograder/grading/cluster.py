@@ -27,6 +27,7 @@ from .journal import Journal, JournalError
 
 FOLDER = ".shards"  # of a results folder: what other machines are at work on
 AUDIT = "audit.jsonl"
+CLASS = "class.json"  # beside a shard's journal: who else is in the class, so that a shard that is not there is missed
 POLL = 0.5  # seconds between looks at how far the shards are
 PATIENCE = 60.0  # seconds that a shard waits for the machine that had it before to let go of its journal
 ATTEMPTS = 3  # times that a job of Slurm is started
@@ -60,6 +61,25 @@ def settle_log(folder: Path, names: Collection[str]) -> None:
             with contextlib.suppress(ValueError, KeyError, TypeError):  # a torn one
                 lines[json.loads(line)["submission"]] = line
     write_file(path, b"".join(lines[name] for name in sorted(names) if name in lines))
+
+
+def keep_class(folder: Path, names: Collection[str], count: int) -> None:
+    """Write beside a shard's journal who is in the whole class, and how many shards it has."""
+    write_file(folder / CLASS, json.dumps({"shards": count, "submissions": sorted(names)}).encode())
+
+
+def class_of(runs: Sequence[Path]) -> dict[str, str]:
+    """Who is in the class that these shards are of, each with the shard that grades it: 3/4. Raises JournalError."""
+    found: dict[str, str] = {}
+    for path in (run / CLASS for run in runs):
+        try:
+            told = json.loads(path.read_bytes())
+            found |= {name: f"{shard_of(name, told['shards'])}/{told['shards']}" for name in told["submissions"]}
+        except FileNotFoundError:  # a run that is no shard
+            continue
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise JournalError(f"{path}: is damaged; run the same 'autograder grade --shard' again") from None
+    return found
 
 
 # ---------------------------------------------------------------- one shard, on the machine that grades it
