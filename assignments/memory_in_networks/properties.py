@@ -358,9 +358,11 @@ def latch_weights(answers: Values, evidence: Values) -> dict[str, str]:
                 state = 1 - 2 / (np.exp(2 * drive) + 1)
             scores = np.einsum("ci,ni->nc", W_hy, state) + b_y
         margin = np.where(strings[:, 0] == 0, scores[:, 0] - scores[:, 1], scores[:, 1] - scores[:, 0])
-        share = (margin > 0).mean()
-        text = f"after {T} tokens the scores name the first token in {share:.1%} of 2000 strings"
-        found[f"T{T}"] = "" if share == 1 else text
+        right = margin > 0
+        text = f"after {T} tokens the scores name the first token in {right.mean():.1%} of 2000 strings"
+        each = [f"{right[strings[:, 0] == token].mean():.1%} where it is {token}" for token in (0, 1)]
+        swapped = ": always the other one. Which token is row 0 of W_hy for?"
+        found[f"T{T}"] = "" if right.all() else text + (swapped if (margin < 0).all() else f" ({', '.join(each)})")
     return found
 
 
