@@ -12,7 +12,7 @@ demo: .venv
 	@echo "open build/results/dashboard.html for the class, build/results/feedback/known-mistakes.html for a student's page"
 
 # Everything but the long checks, on two cores; a file's tests stay together.
-TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
+TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv lint
 	$(TESTS) -m "not long"

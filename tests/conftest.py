@@ -35,6 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
             config.hook.pytest_deselected(items=left_out)
+    items.sort(key=lambda item: item.path.name != "test_readme.py")  # the longest of all first, beside the others
 
 
 @pytest.fixture(scope="session")
