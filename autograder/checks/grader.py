@@ -25,6 +25,7 @@ from .bundle import BakedQuestion, Bundle, BundleError, stored_zip, write_file
 from .checker import Checker, functions, public_checker, selection
 from .display import GREEN, RED, Checked, Said, message, one, several
 from .question import Written
+from .worker import is_stub
 
 ANSWER_HERE = "*Write your answer here, in place of this line. Leave the heading above it as it is.*"
 
@@ -312,11 +313,10 @@ def _outline(source: bytes) -> dict[str, bool]:
 
 
 def _blank(node: ast.FunctionDef | ast.ClassDef) -> bool:
-    """Whether a function only raises NotImplementedError, or a class has a method that does."""
+    """Whether a function is a stub, or a class has a method that is one."""
     if isinstance(node, ast.ClassDef):
-        return any(_blank(part) for part in node.body if isinstance(part, ast.FunctionDef))
-    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-    return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.unparse(body[0])
+        return any(map(is_stub, node.body))
+    return is_stub(node)
 
 
 def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str], list[str]]:
