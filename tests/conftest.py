@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,93 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path.name != "test_readme.py")  # the longest of all first, beside the others
 
 
+# ---------------------------------------------------------------- made once, whatever the number of processes
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """``once(name, make)``: a folder of that name, which the first process that asks has `make` fill; others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    common = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def folder(name: str, make: Callable[[Path], None]) -> Path:
+        import fcntl  # where there is none, nothing that needs this runs
+
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (common / f"{name}.made").exists():
+                shutil.rmtree(common / name, ignore_errors=True)
+                (common / name).mkdir()
+                make(common / name)
+                (common / f"{name}.made").touch()
+        return common / name
+
+    return folder
+
+
 @pytest.fixture(scope="session")
 def assignment() -> Assignment:
     return load_assignment(ASSIGNMENT)
 
 
 @pytest.fixture(scope="session")
-def baked(assignment: Assignment) -> Bundle:
-    return bake(assignment)
+def bundle_file(assignment: Assignment, once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    def make(folder: Path) -> None:
+        bundles.write_file(folder / "bundle.npz", bundles.to_bytes(bake(assignment)))
+
+    return once("bundle", make) / "bundle.npz"
 
 
 @pytest.fixture(scope="session")
-def bundle_file(baked: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundle") / "bundle.npz"
-    bundles.write_file(path, bundles.to_bytes(baked))
-    return path
+def baked(bundle_file: Path) -> Bundle:
+    return bundles.read(bundle_file)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A clean checkout in which ``make demo`` was typed, and what that said."""
+
+    project: Path
+    said: str
+
+
+@pytest.fixture(scope="session")
+def demo(once: Callable[[str, Callable[[Path], None]], Path]) -> Demo:
+    if sys.platform != "linux":
+        pytest.skip("submissions can be confined on Linux only")
+
+    def make(folder: Path) -> None:
+        checkout(folder / "project")
+        (folder / "said").write_text(typed("make demo", folder / "project"), encoding="utf-8")
+
+    made = once("demo", make)
+    return Demo(made / "project", (made / "said").read_text(encoding="utf-8"))
+
+
+def checkout(folder: Path) -> None:
+    """A clean checkout, with the set-up that is there already: it is what `make` would make."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    os.utime(folder / "pyproject.toml", (0, 0))
+    os.utime(folder / "constraints.txt", (0, 0))
+
+
+def typed(command: str, folder: Path) -> str:
+    """What a command says that is typed in a folder."""
+    own = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}  # of make test
+    environment = {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                   "PYTHONPATH": str(folder), "COLUMNS": "200"}  # fmt: skip
+    done = subprocess.run(command, cwd=folder, shell=True, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", timeout=300, check=False)  # fmt: skip
+    # Where the project stands is nobody's business: paths are told from its root.
+    return done.stdout.replace(f"{ROOT}/", "").replace(str(ROOT), "")
+
+
+# ---------------------------------------------------------------- made by each process for itself
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,14 @@
-"""The README's commands are run, in order, in a copy of the project; their output is what it says."""
+"""The README's commands are run, in order, in a clean checkout; their output is what it says."""
 
 from __future__ import annotations
 
 import doctest
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT
+from .conftest import ROOT, Demo, typed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
@@ -24,34 +20,9 @@ def commands(block: str) -> list[tuple[str, str]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean checkout, with the set-up that is there already: it is what `make` would make."""
-    folder = tmp_path_factory.mktemp("clone") / "project"
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(Path(sys.prefix))
-    os.utime(folder / "pyproject.toml", (0, 0))
-    os.utime(folder / "constraints.txt", (0, 0))
-    return folder
-
-
-def run(command: str, folder: Path) -> str:
-    own = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}  # of make test
-    environment = {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                   "PYTHONPATH": str(folder), "COLUMNS": "200"}  # fmt: skip
-    done = subprocess.run(command, cwd=folder, shell=True, env=environment, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, encoding="utf-8", timeout=300, check=False)  # fmt: skip
-    # Where the project stands is nobody's business: paths are told from its root.
-    return done.stdout.replace(f"{ROOT}/", "").replace(str(ROOT), "")
-
-
 @pytest.mark.slow
-def test_every_command_says_what_the_readme_says(copy: Path) -> None:
-    here, seen = copy, []
+def test_every_command_says_what_the_readme_says(demo: Demo) -> None:
+    copy, here, seen = demo.project, demo.project, []
     for block in BLOCKS:
         for command, expected in commands(block):
             if command.startswith("cd "):
@@ -62,7 +33,7 @@ def test_every_command_says_what_the_readme_says(copy: Path) -> None:
             if (command, here) in seen and "rnn_step" in command:
                 spoil(here)
             seen.append((command, here))
-            got = run(command, here).replace(f"{copy}/", "").replace(str(copy), "")
+            got = (demo.said if command == "make demo" else typed(command, here)).replace(f"{copy}/", "").replace(str(copy), "")
             lines = "\n".join(line.rstrip() for line in got.splitlines()) + "\n"
             same = doctest.OutputChecker().check_output(expected.strip(), lines.strip(), doctest.ELLIPSIS)
             assert same, f"{command}\n--- the README says\n{expected}\n--- it says\n{lines}"
@@ -85,7 +56,7 @@ def test_every_command_line_stands_in_a_block_that_is_run() -> None:
     elsewhere |= {"make attack", "make fuzz"}  # long; tests/attacks and what hypothesis tries are short forms
     elsewhere |= {"python tests/attacks/compare.py"}  # test_compare
     elsewhere |= {"autograder diff RUN_A RUN_B", "autograder merge RUN... --out RUN"}  # test_runs, test_cluster
-    elsewhere |= {"autograder written build/grades --merge FILE.csv"}  # test_written
+    elsewhere |= {"autograder written build/results --merge FILE.csv"}  # test_written
     for command in re.findall(r"`((?:make|autograder|python|pytest) [^`]+)`", text):
         assert command in ran or command in elsewhere, command
 

@@ -1,4 +1,4 @@
-"""The sample submissions, graded with the command that a teaching assistant types: each earns what it must."""
+"""The sample submissions, graded by ``make demo``: each earns what it must."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import csv
 import html
 import importlib.util
 import json
-import subprocess
-import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autograder.authoring.bake import source_hash
 from autograder.checks import bundle as bundles
 from autograder.commands.assignment import bundle_path
 from autograder.grading.names import file_stem
@@ -23,7 +19,6 @@ from autograder.grading.names import file_stem
 from .schema import CHECK
 
 ROOT = Path(__file__).resolve().parent.parent
-ASSIGNMENT = ROOT / "assignments/memory_in_networks"
 STYLES = ("loops", "einsum", "recompute")
 
 spec = importlib.util.spec_from_file_location("assemble", ROOT / "tests/submissions/assemble.py")
@@ -47,41 +42,17 @@ class Graded:
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    if sys.platform != "linux":
-        pytest.skip("submissions can be confined on Linux only")
-    folder = tmp_path_factory.mktemp("samples")
-    names = assemble.assemble(folder / "submissions")
-    bundle = fresh_bundle(folder)
-    run = autograder("grade", folder / "submissions", "--out", folder / "results", "--bundle", bundle)
-    assert run.returncode == 0, run.stderr
+def graded(demo):
+    """What the demonstration made of the samples."""
+    results, names = demo.project / "build/results", sorted(assemble.submission_name(*each) for each in SAMPLES.items())
     stems = file_stem(names)
-    records = {name: json.loads((folder / f"results/records/{stems[name]}.json").read_bytes()) for name in names}
-    pages = {name: (folder / f"results/feedback/{stems[name]}.html").read_text("utf-8") for name in names}
-    with (folder / "results/grades.csv").open(encoding="utf-8", newline="") as table:
+    records = {name: json.loads((results / f"records/{stems[name]}.json").read_bytes()) for name in names}
+    pages = {name: (results / f"feedback/{stems[name]}.html").read_text("utf-8") for name in names}
+    with (results / "grades.csv").open(encoding="utf-8", newline="") as table:
         rows = {row["submission"]: row for row in csv.DictReader(table)}
-    hints = {question.name: dict(question.hints) for question in bundles.read(bundle).questions}
+    bundle = bundles.read(bundle_path(demo.project / "assignments/memory_in_networks"))
+    hints = {question.name: dict(question.hints) for question in bundle.questions}
     return Graded(records, pages, rows, hints)
-
-
-def fresh_bundle(folder: Path) -> Path:
-    """The bundle that is there, if it is of today's questions; else one baked for this run."""
-    path = bundle_path(ASSIGNMENT)
-    try:
-        bundles.read(path, source=source_hash(ASSIGNMENT))
-    except (bundles.BundleError, OSError):
-        path = folder / "bundle.npz"
-        run = autograder("bake", "--bundle", path)
-        assert run.returncode == 0, run.stderr
-    return path
-
-
-def autograder(*words: object) -> subprocess.CompletedProcess[str]:
-    command = Path(sysconfig.get_path("scripts")) / "autograder"
-    return subprocess.run(
-        [command, words[0], "--assignment", ASSIGNMENT, *words[1:]],
-        capture_output=True, text=True, encoding="utf-8", cwd=ROOT, check=False,
-    )  # fmt: skip
 
 
 def wanted_question(expected: dict[str, Any], question: dict[str, Any]) -> dict[str, Any]:
