@@ -44,14 +44,14 @@ HEADING = answer_heading("G5")
     ],
 )
 def test_an_answer_is_found_by_metadata_tag_or_heading(cell: dict[str, Any]) -> None:
-    cells = read_cells(notebook(text("# Title"), cell, text("something else")))
+    cells = read_cells(notebook(text("# Title"), cell, text("---\n\nsomething else")))
     assert written_answers(cells, ["G5", "G6"]) == {"G5": "The first.", "G6": ""}
 
 
 def test_an_answer_below_its_heading_is_found_but_not_what_was_given() -> None:
     below = text("Below it.")
     assert written_answers(read_cells(notebook(text(HEADING), below)), ["G5"]) == {"G5": "Below it."}
-    for given in ({**below, "id": "text-17"}, text("## G6. Why"), code("3")):
+    for given in ({**below, "id": "text-17"}, text("Below it.", id="text-17"), text("## G6. Why"), code("3")):
         assert written_answers(read_cells(notebook(text(HEADING), given)), ["G5"]) == {"G5": ""}
 
 

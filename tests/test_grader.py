@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -206,7 +207,21 @@ def test_pages_are_plain_html(folder: Path, change: Change) -> None:
     change("rnn", "np.tanh(", "np.sin(")
     for said in (grader.check("rnn_forward"), grader.check("rnn_step", "rnn_forward"), display.message("a < b", ["c & d"])):
         assert not re.search(r"<script|<style|class=|href=|src=|javascript|url\(", said.html)
+        coloured = set(re.findall(r'style="((?:[^"]*;)?color:[^"]*)"', said.html))
+        assert all(style.startswith(f"{display.BADGE};background:#") for style in coloured)
         ElementTree.fromstring(said.html)
+
+
+def test_verdicts_can_be_read_on_light_and_on_dark_pages() -> None:
+    """White on a colour of its own, by the contrast that WCAG asks of text; all other text has the page's colour."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    for colour in {*display.COLOURS.values(), display.RED}:
+        assert 1.05 / (luminance(colour) + 0.05) >= 4.5, colour
 
 
 def test_a_function_defined_in_a_cell_is_noticed(
@@ -390,6 +405,41 @@ def test_export_and_the_notebook(folder: Path, template: Mapping[str, bytes], mo
         assert "mine.ipynb cannot be read: it is no notebook. Save it again." in str(grader.export()), damaged
 
 
+def test_export_in_colab(folder: Path, book: Path, template: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is handed in is what the page shows: the file in the folder is the one that was given out."""
+    shown, asked = json.loads(book.read_bytes()), []
+
+    def ask(request: str, **more: Any) -> dict[str, Any] | None:
+        asked.append((request, more))
+        return answer
+
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    monkeypatch.setitem(sys.modules, "google.colab._message", ModuleType("google.colab._message"))
+    monkeypatch.setattr(sys.modules["google.colab._message"], "blocking_request", ask, raising=False)
+    book.write_bytes(template[book.name])
+    answer: dict[str, Any] | None = {"ipynb": {**shown, "metadata": {"colab": {"provenance": []}}}}
+    said = grader.export()
+    assert said.right, str(said)
+    assert f"It holds {book.name}, as it stands in Colab now" in str(said)
+    assert "the answer G5, 12 words: The first token" in str(said)
+    assert f"Download it, from the files at the left: Colab deletes {folder} when the session ends" in str(said)
+    with zipfile.ZipFile(folder / "memory-in-networks-submission.zip") as archive:
+        assert json.loads(archive.read(book.name)) == answer["ipynb"]
+    answer = {"ipynb": json.loads(template[book.name])}
+    assert "- G5 has no answer in the notebook.\n" in str(grader.export())
+    assert asked == [("get_ipynb", {"timeout_sec": 30})] * 2
+
+    answer = None  # Colab was not in time
+    said = grader.export()
+    assert not said.right
+    assert f"- What you see in Colab is not the file {book.name} that went into the zip. Download your notebook" in str(said)
+    book.unlink()
+    assert "- The notebook is missing: there is none in " in str(grader.export())
+    (folder / "mine.ipynb").write_text(json.dumps(shown), encoding="utf-8")
+    assert "It holds mine.ipynb, as it was saved at " in str(grader.export("mine.ipynb"))
+    assert len(asked) == 4
+
+
 # ---------------------------------------------------------------- written answers
 
 MARK = {"autograder": {"answer": "G5"}}
@@ -400,6 +450,10 @@ ANSWERS = [
     ("another level of heading", [("markdown", {}, "# answer  G5 (mine)\nText.")], "Text."),
     ("heading taken out", [("markdown", MARK, "Text.")], "Text."),
     ("text below, in its own cell", [("markdown", {}, "#### Answer G5"), ("markdown", {}, "Text.")], "Text."),
+    ("below what was left", [("markdown", MARK, f"#### Answer G5\n\n{grader.ANSWER_HERE}"), ("markdown", {}, "A.")], "A."),
+    ("begun in its cell", [("markdown", MARK, "#### Answer G5\nA."), ("markdown", {}, "B."), ("raw", {}, "C")], "A.\n\nB.\n\nC"),
+    ("text below, then code", [("markdown", MARK, "#### Answer G5"), ("code", {}, "1"), ("markdown", {}, "No.")], ""),
+    ("Colab's id of a given cell", [("markdown", MARK, "#### Answer G5\n\nA."), ("markdown", {"id": "text-1a2b"}, "B.")], "A."),
     ("duplicated", [("markdown", MARK, "#### Answer G5\n\nA."), ("markdown", MARK, "#### Answer G5\n\nB.")], "A.\n\nB."),
     ("duplicated and left", [("markdown", MARK, f"#### Answer G5\n\n{grader.ANSWER_HERE}"), ("markdown", MARK, "A.")], "A."),
     ("made a raw cell", [("raw", MARK, "#### Answer G5\n\nText.")], "Text."),

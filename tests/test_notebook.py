@@ -22,7 +22,7 @@ import pytest
 from autograder.authoring import leaks, notebook, release
 from autograder.authoring.bake import Assignment, AssignmentError, public
 from autograder.checks.bundle import Bundle
-from autograder.checks.grader import ANSWER_HERE, written_answers
+from autograder.checks.grader import ANSWER_HERE, answer_heading, written_answers
 from autograder.checks.question import parse_call
 
 from .conftest import ASSIGNMENT, ROOT
@@ -222,12 +222,21 @@ def test_pictures_are_described_and_travel_inside(student: bytes, master: bytes)
             for told, source in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", cell["source"]):
                 assert len(told) > 40, source
                 assert "\n" not in told
-                assert source.startswith("attachment:")
-                png = base64.b64decode(cell["attachments"][source.removeprefix("attachment:")]["image/png"])
-                assert png.startswith(b"\x89PNG")
+                assert source.startswith("data:image/png;base64,")  # Colab shows neither attachments nor files beside it
+                assert base64.b64decode(source.partition(",")[2]).startswith(b"\x89PNG")
                 shown.append(source)
             assert "<img" not in cell["source"]
         assert len(shown) == 4
+
+
+def test_what_stands_below_an_answer_is_told_apart_without_ids(student: bytes, assignment: Assignment) -> None:
+    cells = [{"cell_type": cell["cell_type"], "source": cell["source"]} for cell in cells_of(student)]
+    numbers = [written.number for written in assignment.written]
+    assert written_answers({"cells": cells}, numbers) == dict.fromkeys(numbers, "")
+    for number in numbers:
+        (place,) = [index for index, cell in enumerate(cells) if cell["source"].startswith(answer_heading(number))]
+        cells.insert(place + 1, {"cell_type": "markdown", "source": f"My {number}."})
+    assert written_answers({"cells": cells}, numbers) == {number: f"My {number}." for number in numbers}
 
 
 def test_the_rubric_is_for_staff(assignment: Assignment, baked: Bundle, template: Mapping[str, bytes]) -> None:

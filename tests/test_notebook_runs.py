@@ -16,6 +16,8 @@ import nbclient
 import nbformat
 import pytest
 
+from autograder.authoring.bake import Assignment
+
 NAME = "memory_in_networks.ipynb"
 MISTAKE = '''import numpy as np
 
@@ -149,7 +151,7 @@ def test_with_stubs_every_cell_says_kindly_what_is_missing(folder: Path) -> None
     assert "The notebook was not saved since you ran the cell that starts with 'def rnn_step():'. Save it" in export
 
 
-def test_out_of_its_folder_it_says_so(folder: Path, tmp_path: Path) -> None:
+def test_out_of_its_folder_it_says_so(folder: Path, assignment: Assignment, tmp_path: Path) -> None:
     book = nbformat.read(folder / NAME, as_version=4)
     book.cells = [cell for cell in book.cells if cell.cell_type == "code"][:1]
     away = tmp_path / "away"
@@ -157,6 +159,8 @@ def test_out_of_its_folder_it_says_so(folder: Path, tmp_path: Path) -> None:
     nbclient.NotebookClient(book, timeout=60, allow_errors=True, resources={"metadata": {"path": str(away)}}).execute()
     (output,) = book.cells[0].outputs
     assert output.evalue.startswith(f"there is no folder checks/ in {away}. Keep this notebook in the folder")
+    unzip = f"    !unzip -q -n /content/{assignment.name}-student.zip -d /content"  # -n: what is written already stays
+    assert output.evalue.splitlines()[-2:] == [unzip, f"    %cd /content/{assignment.name}"]
 
 
 # ---------------------------------------------------------------- JupyterLab
@@ -255,6 +259,9 @@ def test_in_jupyterlab_a_mistake_gets_its_hint_and_a_right_answer_its_tick(
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     try:
         notebook = Notebook(page, lab)
+        notebook.go_to(next(index for index, cell in enumerate(cells) if "](data:image/" in "".join(cell["source"])))
+        drawn = """document.querySelector('.jp-MarkdownOutput img[alt^="A recurrent network"]')?.naturalWidth > 100"""
+        page.wait_for_function(drawn)
         notebook.run(first)
         for name, points in (("same_bag_pair", "2 / 2"), ("first_word_sentences", "4 / 4")):
             text = notebook.run(places[f"check-{name}"]).inner_text()

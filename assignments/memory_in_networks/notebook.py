@@ -33,8 +33,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if not Path("checks").is_dir():
     raise FileNotFoundError(
         f"there is no folder checks/ in {Path.cwd()}. Keep this notebook in the folder of the "
-        "assignment, beside memnet/ and checks/, and open it from there. In Colab: upload the zip, "
-        "unzip it, and %cd into that folder."
+        "assignment, beside memnet/ and checks/, and open it from there.\n"
+        "In Colab: upload the assignment's zip to the files at the left, run these two lines in a "
+        "cell of their own, then this cell again:\n"
+        "    !unzip -q -n /content/memory-in-networks-student.zip -d /content\n"
+        "    %cd /content/memory-in-networks"
     )
 import numpy as np
 from checks import grader
@@ -100,10 +103,12 @@ with looking_at("first_word_sentences") as show:
 # %% [markdown]
 # ---
 # ## B · A running summary
-#
+
+# %% [markdown]
 # ![A recurrent network unrolled over four timesteps: the same cell reads one input after the other and hands its state on to
 # the right; every state also gives an output](figures/unrolled.png)
-#
+
+# %% [markdown]
 # One rule, applied again and again: the same $W_{xh}$, $W_{hh}$ and $b$ at every timestep. So the network works for sequences
 # of any length, and it can run on a stream: read, update, forget the input. The price is that the state has H numbers, however
 # long the story gets. It is a summary and no archive.
@@ -189,10 +194,12 @@ with looking_at("sequence_loss") as show:
 # %% [markdown]
 # ---
 # ## C · Backpropagation through time
-#
+
+# %% [markdown]
 # ![The same network with gradients as dashed arrows: the loss of each timestep sends its own gradient down into the state,
 # and every state but the last receives a second one from the timestep to its right](figures/backward.png)
-#
+
+# %% [markdown]
 # Unroll the network and it is a deep feed-forward net, one layer a timestep, all layers sharing their weights. Three things
 # follow, and they are all there is to it:
 #
@@ -322,10 +329,12 @@ with looking_at("clip_by_global_norm") as show:
 # %% [markdown]
 # ---
 # ## E · Gates
-#
+
+# %% [markdown]
 # ![An LSTM cell: the cell state runs straight through from left to right, is multiplied by the forget gate and added to by
 # input gate times candidate; the output gate decides what of it becomes the hidden state](figures/lstm.png)
-#
+
+# %% [markdown]
 # The simple cell writes its whole state anew at every step, and so every step is a chance to lose what was there. The LSTM
 # keeps a second vector, the cell state $c$, which is only ever *scaled* and *added to*:
 #
@@ -420,7 +429,8 @@ with looking_at("rnn_forward", "rnn_to_torch") as show:
 # Backpropagation through time stores T states. There is a way to get the *exact* gradient with far fewer: keep a state every k
 # steps, let the others go, and compute them once more, a segment at a time, on the way back. It costs a second forward pass.
 # This is called gradient checkpointing, and unlike truncation it changes nothing but the bill.
-#
+
+# %% [markdown]
 # ![A row of sixteen timesteps: every fourth state is kept, and one segment of four is being recomputed from the state before
 # it](figures/checkpoints.png)
 

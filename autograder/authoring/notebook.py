@@ -15,25 +15,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..checks.grader import ANSWER_HERE, answer_heading
+from ..checks.grader import ANSWER_HERE, answer_heading, was_given
 from ..checks.question import Question, Written, parse_call
 from .bake import Assignment, AssignmentError
 
-IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/([\w-]+\.png))\)")
+IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+\.png)\)")
 PLACEHOLDER = re.compile(r"\{(question|written|table)(?: (\w+))?\}")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: kind "markdown", "code" or "raw". name: what its id is made of, unless that is its text. images: PNG files that
-    its text shows; they travel inside the notebook, as attachments, so that it can be opened anywhere.
-    """
+    """A cell: kind "markdown", "code" or "raw". name: what its id is made of, unless that is its text."""
 
     kind: str
     source: str
     name: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    images: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def file_name(assignment: Assignment) -> str:
@@ -61,18 +58,23 @@ def read_text(assignment: Assignment) -> list[Cell]:
 
 
 def _with_images(assignment: Assignment, cell: Cell) -> Cell:
-    """The cell with the pictures that its text names. Raises AssignmentError for one that is not there or not described."""
-    images = {}
-    for told, path, name in IMAGE.findall(cell.source):
-        if not told.strip():
+    """The cell with the pictures that its text names, inside the text: Colab and others show no attachments.
+
+    Raises AssignmentError for one that is not there or not described.
+    """
+
+    def inside(match: re.Match[str]) -> str:
+        told, path = " ".join(match[1].split()), match[2]
+        if not told:
             raise AssignmentError(f"{assignment.folder / 'notebook.py'}: {path} has no alternative text; say what is seen")
         try:
-            images[name] = (assignment.folder / path).read_bytes()
+            data = base64.b64encode((assignment.folder / path).read_bytes()).decode()
         except OSError as error:
             message = f"{assignment.folder / path}: {error.strerror}; draw it, or take it out of notebook.py"
             raise AssignmentError(message) from None
-    source = IMAGE.sub(lambda match: f"![{' '.join(match[1].split())}](attachment:{match[3]})", cell.source)
-    return replace(cell, source=source, images=images)
+        return f"![{told}](data:image/png;base64,{data})"
+
+    return replace(cell, source=IMAGE.sub(inside, cell.source))
 
 
 def _refuse_uneven(assignment: Assignment, cells: Iterable[Cell]) -> None:
@@ -138,7 +140,7 @@ def student_notebook(assignment: Assignment) -> bytes:
     for cell in read_text(assignment):
         match = PLACEHOLDER.fullmatch(cell.source)
         if match is None:
-            cells.append(cell)
+            cells.append(_apart(cell) if cells and "autograder" in cells[-1].metadata else cell)
         elif match[1] == "table":
             cells.append(Cell("markdown", _table(assignment), "table"))
         elif match[1] == "question":
@@ -151,6 +153,12 @@ def student_notebook(assignment: Assignment) -> bytes:
             marks = {"autograder": {"answer": number}, "tags": [f"answer-{number}"]}
             cells.append(Cell("markdown", f"{answer_heading(number)}\n\n{ANSWER_HERE}", f"answer-{number}", marks))
     return _bytes(cells)
+
+
+def _apart(cell: Cell) -> Cell:
+    """What stands below a written answer, told apart from it even where an editor drops ids and metadata: by a rule."""
+    known = cell.kind == "code" or was_given({"source": cell.source})
+    return cell if known else replace(cell, source=f"---\n\n{cell.source}")
 
 
 # ---------------------------------------------------------------- otter's master
@@ -254,8 +262,6 @@ def _bytes(cells: Iterable[Cell]) -> bytes:
         entry: dict[str, Any] = {"cell_type": cell.kind, "id": identifier, "metadata": dict(cell.metadata), "source": lines}
         if cell.kind == "code":
             entry |= {"execution_count": None, "outputs": []}
-        if cell.images:
-            entry["attachments"] = {name: {"image/png": base64.b64encode(data).decode()} for name, data in cell.images.items()}
         content.append(entry)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

@@ -27,7 +27,7 @@ def _bare(cell: Cell) -> dict[str, Any]:
     """A cell as the check of a notebook takes it: what may say that it is an answer, or was given, and of honest types."""
     metadata = cell.rest.get("metadata")
     given = metadata if isinstance(metadata, dict) else {}
-    ours, name = given.get("autograder"), cell.rest.get("id")
+    ours, name = given.get("autograder"), cell.rest.get("id") or given.get("id")  # the second is Colab's way
     marks = {
         "autograder": ours if isinstance(ours, dict) else {},
         "tags": [tag for tag in _list(given.get("tags")) if isinstance(tag, str)],
