@@ -451,7 +451,7 @@ ANSWERS = [
     ("heading taken out", [("markdown", MARK, "Text.")], "Text."),
     ("text below, in its own cell", [("markdown", {}, "#### Answer G5"), ("markdown", {}, "Text.")], "Text."),
     ("below what was left", [("markdown", MARK, f"#### Answer G5\n\n{grader.ANSWER_HERE}"), ("markdown", {}, "A.")], "A."),
-    ("begun in its cell", [("markdown", MARK, "#### Answer G5\nA."), ("markdown", {}, "B."), ("raw", {}, "C")], "A.\n\nB.\n\nC"),
+    ("begun in its cell", [("markdown", MARK, "# Answer G5\nA."), ("markdown", {}, "B."), ("raw", {}, "C")], "A.\n\nB.\n\nC"),
     ("text below, then code", [("markdown", MARK, "#### Answer G5"), ("code", {}, "1"), ("markdown", {}, "No.")], ""),
     ("Colab's id of a given cell", [("markdown", MARK, "#### Answer G5\n\nA."), ("markdown", {"id": "text-1a2b"}, "B.")], "A."),
     ("duplicated", [("markdown", MARK, "#### Answer G5\n\nA."), ("markdown", MARK, "#### Answer G5\n\nB.")], "A.\n\nB."),

@@ -1,7 +1,7 @@
 """What a check says, for a notebook: HTML with pictures of where a sequence goes wrong, and the same as plain text.
 
-No script, no class, no other file: styles are inline, and colours can be read on light and on dark pages. Imports its
-sister modules.
+No script, no class, no other file: styles are inline. Text has the page's own colour, or brings what it stands on, so that it
+can be read on light and on dark pages. Imports its sister modules.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from .bundle import BakedQuestion, Bundle
 from .feedback import WORDS, explain, question_lines, telling_cases
 from .sketch import Picture, pictures
 
-GREEN, RED, AMBER, GREY = "#1e8e3e", "#d93025", "#b06000", "#80868b"
+GREEN, RED, AMBER, GREY = "#188038", "#d93025", "#b06000", "#6a7075"  # white can be read on each
 COLOURS = {"passed": GREEN, "not_implemented": GREY, "unchecked": AMBER, "grader_error": AMBER}
 MARKS = {"passed": "✓", "not_implemented": "·", "unchecked": "?"}
+BADGE = "color:#fff;border-radius:.3em;padding:0 .45em;font-weight:bold"
 MONO = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.92em"
 
 
@@ -106,7 +107,7 @@ def _head(checked: Checked) -> str:
     colour = COLOURS.get(verdict, RED)
     points = f"{report['earned']:g} / {report['possible']:g} point{'s' if report['possible'] != 1 else ''}"
     return (
-        f'<span style="color:{colour};font-weight:bold">{MARKS.get(verdict, "✗")} {escape(WORDS[verdict])}</span> '
+        f'<span style="{BADGE};background:{colour}">{MARKS.get(verdict, "✗")} {escape(WORDS[verdict])}</span> '
         f'<b>{escape(report["number"])} <span style="{MONO}">{escape(report["name"])}</span></b> '
         f'<span style="opacity:.75">{points}</span>'
     )

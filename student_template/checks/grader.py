@@ -16,7 +16,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -231,22 +231,56 @@ def export(notebook: str = "") -> Said:
         if "__pycache__" not in path.parts
     }
     problems, contents = _module_problems(checker, files), [f"{len(files)} modules of {bundle.package}/"]
-    book = _find_notebook(root, notebook, f"{bundle.assignment.replace('-', '_')}.ipynb")
-    if isinstance(book, Path):
-        files[book.name] = book.read_bytes()
+    book = _book(root, notebook, f"{bundle.assignment.replace('-', '_')}.ipynb")
+    if isinstance(book, _Book):
+        files[book.name] = book.data
         more, answers = _notebook_problems(book, bundle.written)
-        saved = datetime.fromtimestamp(book.stat().st_mtime).strftime("%H:%M:%S on %d %B")
         problems += more
-        contents += [f"{book.name}, as it was saved at {saved}", *answers]
+        contents += [f"{book.name}, as it {book.state}", *answers]
     else:
         problems.insert(0, book)
     path = root / f"{bundle.assignment}-submission.zip"
     write_file(path, stored_zip(files))
     lines = [*(f"It holds {line}" if not line.startswith(" ") else line for line in contents)]
+    if IN_COLAB in sys.modules:
+        lines.append(f"Download it, from the files at the left: Colab deletes {root} when the session ends, modules and all.")
     if problems:
         lines += ["Look at this before you hand it in:", *(f"- {line}" for line in problems)]
     title = f"Wrote {path.name}, which is what you hand in."
     return message(title, lines, colour=RED if problems else GREEN, right=not problems)
+
+
+IN_COLAB = "google.colab"  # the module that its kernels load at their start
+
+
+@dataclass(frozen=True)
+class _Book:
+    """A notebook to hand in. state: what is said of it, after "as it". live: whether it is what the student sees now."""
+
+    name: str
+    data: bytes
+    state: str
+    live: bool = False
+
+
+def _book(root: Path, wanted: str, usual: str) -> _Book | str:
+    """The notebook to hand in, or what is to be said where there is none."""
+    if IN_COLAB in sys.modules and not wanted and (book := _in_colab(usual)):
+        return book
+    path = _find_notebook(root, wanted, usual)
+    if isinstance(path, str):
+        return path
+    saved = datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M:%S on %d %B")
+    return _Book(path.name, path.read_bytes(), f"was saved at {saved}")
+
+
+def _in_colab(name: str) -> _Book | None:
+    """The notebook as it stands in Colab's page: it is no file that a kernel could read. None where Colab does not give it."""
+    try:
+        reply = importlib.import_module(f"{IN_COLAB}._message").blocking_request("get_ipynb", timeout_sec=30)
+        return _Book(name, json.dumps(reply["ipynb"], indent=1).encode(), "stands in Colab now", live=True)
+    except Exception:  # whatever has become of a function that Colab does not promise
+        return None
 
 
 def _find_notebook(root: Path, wanted: str, usual: str) -> Path | str:
@@ -266,8 +300,7 @@ def _find_notebook(root: Path, wanted: str, usual: str) -> Path | str:
     if found:
         several = ", ".join(path.name for path in found)
         return f'The notebook is missing: there are {several}; name the right one, as in grader.export("{found[0].name}").'
-    return (f"The notebook is missing: there is none in {root}. In Colab it lies elsewhere: download it (File, Download) and "
-            "put it into the zip, or beside the modules.")  # fmt: skip
+    return f"The notebook is missing: there is none in {root}. Download it, put it there, and run this cell again."
 
 
 def _module_problems(checker: Checker, files: Mapping[str, bytes]) -> list[str]:
@@ -319,14 +352,14 @@ def _blank(node: ast.FunctionDef | ast.ClassDef) -> bool:
     return is_stub(node)
 
 
-def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str], list[str]]:
-    """What is wrong with the saved notebook, and a line on each written answer in it."""
+def _notebook_problems(book: _Book, written: Sequence[Written]) -> tuple[list[str], list[str]]:
+    """What is wrong with the notebook as it is handed in, and a line on each written answer in it."""
     try:
-        notebook = json.loads(path.read_bytes())
+        notebook = json.loads(book.data)
         answers = written_answers(notebook, [each.number for each in written])
-        unsaved = _unsaved(notebook)
+        unsaved = [] if book.live else _unsaved(notebook)
     except (ValueError, TypeError, AttributeError, KeyError):
-        return [f"{path.name} cannot be read: it is no notebook. Save it again."], []
+        return [f"{book.name} cannot be read: it is no notebook. Save it again."], []
     problems, lines = [], []
     for number, text in answers.items():
         if text:
@@ -334,7 +367,11 @@ def _notebook_problems(path: Path, written: Sequence[Written]) -> tuple[list[str
             start = " ".join(words[:8])[:60]
             lines.append(f"  the answer {number}, {len(words)} words: {start}{'…' if len(words) > 8 else ''}")
         else:
-            problems.append(f"{number} has no answer in the notebook as it was saved. If you wrote one, save and export again.")
+            saved = "." if book.live else " as it was saved. If you wrote one, save and export again."
+            problems.append(f"{number} has no answer in the notebook{saved}")
+    if IN_COLAB in sys.modules and not book.live:
+        problems.insert(0, f"In Colab the notebook that you see is not the file {book.name} that went into the zip. Download "
+                           "yours (File, Download, .ipynb), put it in place of that file, and run this cell again.")  # fmt: skip
     return problems + unsaved, lines
 
 
@@ -358,8 +395,8 @@ def written_answers(notebook: Mapping[str, Any], numbers: Sequence[str]) -> dict
     """The written answers of a notebook that was read as JSON, by number; "" where there is none.
 
     An answer's cell is known by its metadata, else by its tag, else by its heading, because editors drop one or another.
-    A heading that stands alone points to the cell below, unless that was there from the start. A cell that was turned into
-    code by a slip is an answer all the same. Cells that were duplicated count one after the other.
+    What students wrote into cells of their own right below it belongs to it, up to what was there from the start. A cell
+    that was turned into code by a slip is an answer all the same. Cells that were duplicated count one after the other.
     """
     return {number: _answer(notebook.get("cells", []), number) for number in numbers}
 
@@ -375,25 +412,22 @@ def _answer(cells: Sequence[Mapping[str, Any]], number: str) -> str:
         [f"answer-{number}" in (entry.get("tags") or ()) for entry in metadata],
         [bool(looks(text.strip())) for looks, text in zip(looked, texts, strict=True)],
     )
+    ends = [is_code or was_given(cell) for is_code, cell in zip(code, cells, strict=True)]
     for marked in ways:
         found = []
-        for index, is_marked in enumerate(marked):
-            if not is_marked:
-                continue
-            text = _bare(heading.split(texts[index])[-1])
-            alone = not text and heading.search(texts[index]) and ANSWER_HERE not in texts[index]
-            if alone and index + 1 < len(cells) and not code[index + 1] and not _given(cells[index + 1]):
-                text = _bare(texts[index + 1])
-            found.append(text)
+        for index in (index for index, is_marked in enumerate(marked) if is_marked):
+            stop = next((at for at in range(index + 1, len(cells)) if ends[at] or marked[at]), len(cells))
+            found += [_bare(heading.split(texts[index])[-1]), *map(_bare, texts[index + 1 : stop])]
         if any(found):
             return "\n\n".join(text for text in dict.fromkeys(found) if text)
     return ""
 
 
-def _given(cell: Mapping[str, Any]) -> bool:
-    """Whether a cell was in the notebook that students were given, and is not for an answer: by its id, or as it begins."""
-    own = re.fullmatch(r"(text|question|written|answer|check)-[\w-]+|table", str(cell.get("id", "")))
-    return bool(own) or re.match(r"#+\s*(Answer\b|[A-Z]\d+\b)|---|<!--", _source(cell).strip()) is not None
+def was_given(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell was in the notebook that students were given: by its id, which Colab keeps elsewhere, or as it begins."""
+    ids = (cell.get("id"), (cell.get("metadata") or {}).get("id"))
+    own = any(re.fullmatch(r"(text|question|written|answer|check)-[\w-]+|table", str(each)) for each in ids)
+    return own or re.match(r"#+\s*(Answer\b|[A-Z]\d+\b)|---|<!--", _source(cell).strip()) is not None
 
 
 def _bare(text: str) -> str:
