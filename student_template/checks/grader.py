@@ -370,8 +370,8 @@ def _notebook_problems(book: _Book, written: Sequence[Written]) -> tuple[list[st
             saved = "." if book.live else " as it was saved. If you wrote one, save and export again."
             problems.append(f"{number} has no answer in the notebook{saved}")
     if IN_COLAB in sys.modules and not book.live:
-        problems.insert(0, f"In Colab the notebook that you see is not the file {book.name} that went into the zip. Download "
-                           "yours (File, Download, .ipynb), put it in place of that file, and run this cell again.")  # fmt: skip
+        problems.insert(0, f"What you see in Colab is not the file {book.name} that went into the zip. Download your notebook "
+                           "(File, Download, .ipynb), put it in place of that file, and run this cell again.")  # fmt: skip
     return problems + unsaved, lines
 
 
