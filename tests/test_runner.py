@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,6 +145,21 @@ def test_what_is_printed_is_kept_apart(runner: CountingRunner) -> None:
     assert sorted(runner.printed().split()) == ["1.0", "bad", "called", "loading", "raw", "\ufffd"]
     take_up(runner, m=HONEST)
     assert runner.printed() == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands for Python")
+def test_what_is_printed_may_be_any_text_whatever_the_system_prints_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old_fashioned = tmp_path / "python"  # as on Windows, where a pipe takes the letters of one code page
+    old_fashioned.write_text(f'#!/bin/sh\nPYTHONCOERCECLOCALE=0 LC_ALL=C exec "{sys.executable}" -X utf8=0 "$@"\n')
+    old_fashioned.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(old_fashioned))
+    runner = ProcessRunner("p", [])
+    try:
+        take_up(runner, m="def f(x):\n    print('höhö 佐藤 😀')\n    return x\n")
+        assert ask(runner).values == {"y": 1.0}
+    finally:
+        runner.close()
+    assert runner.printed() == "höhö 佐藤 😀\n"
 
 
 def test_flood_of_output_ends_the_worker(runner: CountingRunner) -> None:
