@@ -175,6 +175,15 @@ FOUND = {
         {"hw/rnn.py": RNN, "hw/a.ipynb": b"[]"}, {"rnn": RNN}, b"[]",
         ["hw/rnn.py lies outside memnet/; read as if inside, but hand in the folder memnet/"]),
     "notebook at the root": ({"hw/memnet/rnn.py": RNN, "a.ipynb": b"[]"}, {"rnn": RNN}, b"[]", []),
+    "thousands of files where nothing is looked for": (
+        {"memnet/rnn.py": RNN, **{f"data/{n}": b"" for n in range(3000)}, **{f".old/{n}": b"" for n in range(9)}},
+        {"rnn": RNN}, None, []),
+    "thousands of files one level down": (
+        {"hw/memnet/rnn.py": RNN, **{f"hw/data/{n}": b"" for n in range(3000)}}, {"rnn": RNN}, None, []),
+    "thousands of hidden files": ({"memnet/rnn.py": RNN, **{f".{n}": b"" for n in range(3000)}}, {"rnn": RNN}, None, []),
+    "as many files as may be": ({"memnet/rnn.py": RNN, **{f"memnet/{n}": b"" for n in range(1998)}}, {"rnn": RNN}, None, []),
+    "notebook where nothing is looked for": (
+        {"memnet/rnn.py": RNN, "hw/a.ipynb": b"[]", "hw/work/b.ipynb": b"[]"}, {"rnn": RNN}, None, []),
     "largest module": ({"memnet/rnn.py": bytes(2**20)}, {"rnn": bytes(2**20)}, None, []),
 }  # fmt: skip
 
@@ -227,15 +236,26 @@ PROBLEMS = {
     "inner is no zip": ({"inner.zip": b"PK"}, "inner.zip is broken or is no zip; make the zip again"),
     "only a text": ({"hw/text.txt": b"", "hw/a.zip.txt": b""}, "there is no folder memnet/, only hw; "),
     "many": (
-        {f"memnet/{n}": b"" for n in range(2001)},
+        {f"memnet/{n}": b"" for n in range(2000)},
         "holds more than 2000 files; hand in the modules and"),
+    "many at the root": (
+        {"memnet/rnn.py": RNN, **{f"{n}": b"" for n in range(2000)}},
+        "holds more than 2000 files; hand in the modules and"),
+    "many in folders": (
+        {"hw/memnet/rnn.py": RNN, **{f"{n % 2}/{n}": b"" for n in range(2000)}},
+        "holds more than 2000 files; hand in the modules and"),
+    "no module, and a notebook where nothing is looked for": (
+        {"memnet/rnn.txt": RNN, "hw/a.ipynb": b"[]"},
+        "memnet/ holds no module; put your .py files directly into it"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", PROBLEMS)
 def test_problem(case: str, make: Callable[[Mapping[str, bytes]], Path]) -> None:
     files, problem = PROBLEMS[case]
-    assert problem in read(make(files)).problem
+    found = read(make(files))
+    assert problem in found.problem
+    assert found.notebook is None
 
 
 def test_content_is_that_of_the_files(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from .names import hidden, name_key, nfc, shown_path, visible
 MB = 2**20
 MAX_ZIP = 100 * MB  # size of a zip file: far above any honest one, and quick to read
 MAX_DIRECTORY = MB  # size of a zip's table of contents, of which zipfile makes objects ten times as large
-MAX_ENTRIES = 2000  # files and folders in a submission: an honest one holds some 20, with caches 200
+MAX_ENTRIES = 2000  # files and folders where something is looked for: an honest submission holds some 20, with caches 200
 MAX_EXPORT_DIRECTORY = 128 * MB  # of an export's zip: some 500,000 files
 MAX_INNER = 32 * MB  # size of a zip in a zip, which is read to memory
 MAX_FOLDERS = 30  # folders in folders, in an export's zip
@@ -93,7 +93,7 @@ class Item:
 def items_of(piece: Piece, package: str, stack: ExitStack | None = None) -> Iterator[Item]:
     """Yield what a piece holds; it can be read until the stack is closed. Without one, a zip is not looked into."""
     if piece.inside:
-        yield from archive_at(piece.path).items(piece)
+        yield from _as_a_folder(list(archive_at(piece.path).items(piece)), package)
         return
     shown = visible(piece.path.name)
     try:
@@ -107,7 +107,8 @@ def items_of(piece: Piece, package: str, stack: ExitStack | None = None) -> Iter
     elif kind != "file":
         raise ProblemError(kind, shown)
     elif stack is not None:
-        yield from _zip_items(_open_zip(stack.enter_context(_zip_file(piece.path, MAX_DIRECTORY)), shown))
+        file = stack.enter_context(_zip_file(piece.path, MAX_DIRECTORY))
+        yield from _as_a_folder(list(_zip_items(_open_zip(file, shown))), package)
 
 
 def _zip_file(path: Path, largest_directory: int) -> _Capped:
@@ -143,13 +144,12 @@ def kind_of(info: os.stat_result) -> str:
 
 
 def _folder_items(folder: Path, parts: tuple[str, ...], package: str) -> Iterator[Item]:
-    """Yield what lies in the folder, then in the package, which may lie one folder down."""
+    """Yield what lies in the folder, then in the package, which may lie one folder down. As in _as_a_folder."""
     try:
         with os.scandir(folder) as found:
-            names = sorted(item.name for item in islice(found, MAX_ENTRIES + 1))
+            names = sorted(islice((item.name for item in found if not hidden(item.name)), MAX_ENTRIES + 1))
         if len(names) > MAX_ENTRIES:
             raise ProblemError("many", shown_path(parts) or "the folder", MAX_ENTRIES, "files")
-        names = [name for name in names if not hidden(name)]
         kinds = {name: kind_of((folder / name).lstat()) for name in names}
     except OSError as error:
         raise ProblemError("unreadable", shown_path(parts) or "the folder", error.strerror) from None
@@ -216,6 +216,34 @@ def _open_zip(file: _Capped, shown: str) -> zipfile.ZipFile:
         raise
     except Exception:  # zipfile lets a dozen types through on hostile bytes
         raise ProblemError("broken", shown) from None
+
+
+def _as_a_folder(items: list[Item], package: str) -> Iterator[Item]:
+    """Yield a zip's items as _folder_items gives them once it is unpacked: what it earns does not hang on who unpacks it.
+
+    Of a folder that nothing is looked for in, there is the folder and not what lies in it.
+    """
+    key = name_key(package)
+    at_root = any(name_key(i.parts[0]) == key and (len(i.parts) > 1 or i.kind in ("folder", "link")) for i in items)
+    given = set[tuple[str, ...]]()
+    for item in items:
+        depth = _depth(item.parts, key, at_root)
+        folders = [item.parts[:n] for n in range(1, depth + 1) if n < len(item.parts) + (item.kind == "folder")]
+        for folder in folders:
+            if folder not in given:
+                yield Item(folder, "folder", item.read_up_to)
+        given.update(folders)
+        if item.kind != "folder" and len(item.parts) <= depth:
+            yield item
+
+
+def _depth(parts: tuple[str, ...], key: str, at_root: bool) -> int:
+    """Return how long a path may be to be looked at, where this one lies: in a package, beside one, or where one may be."""
+    if name_key(parts[0]) == key:
+        return 2
+    if at_root:
+        return 1
+    return 3 if len(parts) > 1 and name_key(parts[1]) == key else 2
 
 
 def _zip_items(archive: zipfile.ZipFile) -> Iterator[Item]:
@@ -354,4 +382,5 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str, si
 def inner_items(item: Item, package: str, stack: ExitStack) -> list[Item]:
     """Return what lies in a zip that lies in a submission."""
     file = stack.enter_context(_Capped(io.BytesIO(item.read(MAX_INNER))))
-    return in_order(_zip_items(_open_zip(file, shown_path(item.parts))), shown_path(item.parts), package)
+    found = _as_a_folder(list(_zip_items(_open_zip(file, shown_path(item.parts)))), package)
+    return in_order(found, shown_path(item.parts), package)
