@@ -8,14 +8,19 @@ whatever its kernel made of that notebook. Imports otter, nbformat and the stand
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import json
+import multiprocessing.process
 import shutil
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from otter.plugins import AbstractOtterPlugin
 from otter.test_files import GradingResults, TestCase
 from otter.test_files.abstract_test import TestCaseResult
@@ -30,6 +35,7 @@ from .grading.single import engine_in, failed, judged
 ENGINE = "memory_engine"  # the folder below files/ in the autograder zip that holds the judge and the bundle
 NO_NOTEBOOK = "no_notebook.py"  # what otter takes for the submission where there is no notebook
 OURS = (ENGINE, NO_NOTEBOOK, "tests", "__init__.py")  # what otter has put beside the student's files by then
+UNPACKED = "judged is the folder that otter unpacked; links, paths and doubles that a zip is refused for are not seen in it"
 Record = Mapping[str, Any]
 
 _prepared: dict[Path, Record] = {}  # submission folder -> record, of what `main` has judged before otter began
@@ -39,6 +45,7 @@ class Plugin(AbstractOtterPlugin):  # type: ignore[misc]
     """Judges in `before_grading`, says so in `before_execution`, sets the points in `after_grading`."""
 
     record: Record
+    unpacked = False  # whether what was judged is what otter made of a zip, by its own rules
 
     def before_grading(self, config: Any) -> None:
         """Otter's hook: quarantine, judge, and leave nothing of the student's that could be run."""
@@ -48,10 +55,14 @@ class Plugin(AbstractOtterPlugin):  # type: ignore[misc]
             self.record = _prepared[path.parent.resolve()]
         else:
             quarantine = clear(path.parent)
+            given = given_to_otter()
+            original = given if given is not None and is_made_of(quarantine, given) else None
+            self.unpacked = original is None
             for name in OURS:
                 _remove(quarantine / name)
             try:
-                self.record = judged("submission", quarantine, engine_in(source / "files" / ENGINE), seconds=self._seconds())
+                what = original or quarantine
+                self.record = judged("submission", what, engine_in(source / "files" / ENGINE), seconds=self._seconds())
                 leave_harmless(self.record["cells"], path)
             finally:
                 shutil.rmtree(quarantine, ignore_errors=True)
@@ -67,10 +78,48 @@ class Plugin(AbstractOtterPlugin):  # type: ignore[misc]
 
     def generate_report(self) -> str:
         """Otter's hook: what staff are told."""
-        return report_text(self.record)
+        return report_text(self.record) + (f"\nnote: {UNPACKED}" if self.unpacked else "")
 
     def _seconds(self) -> float:
         return float((self.plugin_config or {}).get("seconds", 600))
+
+
+# ---------------------------------------------------------------- what was handed in
+
+
+def given_to_otter() -> Path | None:
+    """The file that the command `otter run` was given; None where otter is a library, or the file is gone.
+
+    Otter has left the folder that the command was started in. multiprocessing keeps it, for processes to be started there.
+    """
+    context = click.get_current_context(silent=True)
+    given = context.params.get("submission") if context is not None else None
+    start = getattr(multiprocessing.process, "ORIGINAL_DIR", None)
+    if not isinstance(given, str) or start is None:
+        return None
+    path = Path(start, given)
+    return path if path.is_file() else None
+
+
+def is_made_of(folder: Path, path: Path) -> bool:
+    """Whether the folder holds all that otter makes of the file at `path`, to the byte, but for what otter puts there."""
+    try:
+        if path.suffix != ".zip":
+            return filecmp.cmp(folder / path.name, path, shallow=False)
+        with zipfile.ZipFile(path) as archive:  # of those that lie in one place, the last is left
+            members = {_unpacked_to(info.filename): info for info in archive.infolist() if not info.is_dir()}
+        return all(_is(folder.joinpath(*parts), info) for parts, info in members.items() if parts[0] not in OURS)
+    except Exception:  # zipfile lets a dozen types through on hostile bytes
+        return False
+
+
+def _unpacked_to(name: str) -> tuple[str, ...]:
+    """Where zipfile unpacks a member: without what would lead elsewhere."""
+    return tuple(part for part in name.split("/") if part not in ("", ".", ".."))
+
+
+def _is(path: Path, info: zipfile.ZipInfo) -> bool:
+    return path.stat().st_size == info.file_size and zlib.crc32(path.read_bytes()) == info.CRC
 
 
 # ---------------------------------------------------------------- quarantine
@@ -187,7 +236,8 @@ def report_text(record: Record) -> str:
 def main(root: Path, seconds: float = 600.0) -> int:
     """Judge what lies in root/submission before otter sees any of it, then let otter report. Returns the exit code.
 
-    Whatever otter does, root/results/results.json is there at the end.
+    Whatever otter does, root/results/results.json is there at the end, and all that was handed in is in its place:
+    `otter grade` takes the container for broken if it cannot copy out again what it copied in.
     """
     from otter.run.run_autograder import main as run_autograder
 
@@ -199,24 +249,39 @@ def main(root: Path, seconds: float = 600.0) -> int:
         if not metadata.exists() or not metadata.read_bytes().strip():
             metadata.write_text("{}", encoding="utf-8")  # otter's own image makes an empty file, which is no JSON
     record: Record = failed("submission", "it could not be moved into quarantine")
+    quarantine = None
     try:
         quarantine = clear(submission)
         name, what = handed_in(quarantine)
         record = judged("submission", what, engine_in(root / "source" / "files" / ENGINE), seconds=seconds)
         leave_harmless(record["cells"], submission / name)
-        shutil.rmtree(quarantine, ignore_errors=True)
         _prepared[submission.resolve()] = record
         run_autograder(str(root), zips=False)
     except Exception as error:
         print(f"otter could not report: {type(error).__name__}: {error}", file=sys.stderr)
         gradescope.write_results(results, gradescope.results(record, settings))
         return 1
+    finally:
+        if quarantine is not None:
+            put_back(quarantine, submission)
     return 0
 
 
+def put_back(quarantine: Path, folder: Path) -> None:
+    """Move into the folder what lay at its top and is not there now; the quarantine is gone then."""
+    for path in list(quarantine.iterdir()):
+        if path.name not in {other.name for other in folder.iterdir()}:
+            path.rename(folder / path.name)
+    shutil.rmtree(quarantine, ignore_errors=True)
+
+
 def handed_in(quarantine: Path) -> tuple[str, Path]:
-    """The name under which otter is left a notebook, and what is judged: the folder, or the only zip in it."""
+    """The name under which otter is left a notebook, and what is judged: the folder, or the only zip in it.
+
+    `otter grade --pdfs` puts an empty PDF beside a zip.
+    """
     paths = [path for path in sorted(quarantine.iterdir()) if path.name not in ("__MACOSX", ".DS_Store")]
+    paths = [path for path in paths if path.suffix != ".pdf"]
     if len(paths) == 1 and paths[0].suffix.lower() == ".zip":
         return "submission.ipynb", paths[0]
     books = [path.name for path in paths if path.suffix == ".ipynb"]

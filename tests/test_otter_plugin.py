@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import multiprocessing.process
 import os
 import pickle
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import nbformat
 import pytest
 
@@ -28,6 +30,7 @@ with warnings.catch_warnings():
 from autograder.authoring import publish
 from autograder.authoring.gate import unpack
 from autograder.checks.bundle import Bundle, stored_zip
+from autograder.grading.intake import read_submission
 from autograder.grading.single import failed
 
 from .conftest import ROOT
@@ -53,10 +56,10 @@ def otter_zip(made: publish.Release, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def otter_run(otter_zip: Path, submission: Path, out: Path) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-    """Run the real command; give what it printed, and results.json."""
+    """Run the real command, told where the submission lies from where it is started; give what it printed, and results.json."""
     out.mkdir()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-    words = [sys.executable, "-m", "otter", "run", "-a", str(otter_zip), "-o", str(out), str(submission)]
+    words = [sys.executable, "-m", "otter", "run", "-a", str(otter_zip), "-o", str(out), os.path.relpath(submission, out)]
     done = subprocess.run(words, cwd=out, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
                           timeout=300, check=False)  # fmt: skip
     path = out / "results.json"
@@ -97,6 +100,7 @@ def test_otter_run_gives_our_points(otter_zip: Path, tmp_path: Path) -> None:
     for name, question in expected["questions"].items():
         assert by_name[name]["score"] == question["earned"]
     assert f"Total Score: {expected['total']:.3f} / 95.000" in done.stdout
+    assert otter_plugin.UNPACKED not in done.stdout
     assert "isolation: full" in done.stdout or "isolation: no-landlock" in done.stdout
     public = by_name["Public Tests"]
     assert public["visibility"] == "visible"
@@ -207,6 +211,103 @@ def test_every_sample_earns_by_otter_what_it_earns_by_us(otter_zip: Path, sample
     assert points(results) == SAMPLES[sample]["total"]
 
 
+# ---------------------------------------------------------------- what otter unpacks by its own rules
+
+DATA = [(f"data/{number}.txt", b"") for number in range(3000)]
+LINK = zipfile.ZipInfo("memnet/gru.py")
+LINK.external_attr = 0o120777 << 16
+# What is in a zip besides its modules and its notebook, and what both graders say of it; "" where they grade it.
+BY_OUR_RULES: dict[str, tuple[list[tuple[Any, bytes]], str]] = {
+    "a path that leads outside": ([("../../x.txt", b"x")], "../../x.txt is not a plain path inside the zip"),
+    "a path from the root": ([("/etc/x.txt", b"x")], "/etc/x.txt is not a plain path inside the zip"),
+    "a module twice": ([("memnet/rnn.py", b"x = 1")], "memnet/rnn.py is there more than once"),
+    "a module twice by other paths": ([("memnet/x/../rnn.py", b"x = 1")], "memnet/x/../rnn.py is not a plain path"),
+    "a link": ([(LINK, b"/etc/passwd")], "memnet/gru.py is a link, which is not followed"),
+    "thousands of files": ([(name.removeprefix("data/"), data) for name, data in DATA], "the zip holds more than 2000 files"),
+    "thousands of files in a folder": (DATA, ""),
+    "what otter puts there too": ([("tests/a.py", b"1"), ("__init__.py", b"1"), ("no_notebook.py", b"1")], ""),
+}
+
+
+def zip_with(case: str, path: Path, files: Mapping[str, bytes]) -> Path:
+    """A submission of these files and what the case has besides."""
+    path.write_bytes(stored_zip(files))
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for name, data in BY_OUR_RULES[case][0]:
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.otter
+@pytest.mark.parametrize("case", BY_OUR_RULES)
+def test_otter_run_judges_the_zip_itself(otter_zip: Path, case: str, tmp_path: Path) -> None:
+    """Unpacked by otter, such a zip would earn points that our grader does not give."""
+    files = assemble.submission_files("known-mistakes", SAMPLES["known-mistakes"])
+    files = {name: data for name, data in files.items() if case != "a link" or name != LINK.filename}
+    path = zip_with(case, tmp_path / "submission.zip", files | {NOTEBOOK: student_book()})
+    done, results = otter_run(otter_zip, path, tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    problem = BY_OUR_RULES[case][1]
+    assert points(results) == (0 if problem else SAMPLES["known-mistakes"]["total"])
+    assert problem in results.get("output", "")
+    assert otter_plugin.UNPACKED not in done.stdout
+
+
+def unpacked_by_otter(tree: Path, path: Path) -> otter_plugin.Plugin:
+    """What `otter run` makes of a zip before it asks a plugin; and the plugin."""
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tree / "submission")
+    return otter_plugin.Plugin(str(tree / "submission" / NOTEBOOK), {}, {"seconds": 300})
+
+
+@pytest.mark.parametrize("case", BY_OUR_RULES)
+def test_the_zip_that_the_command_names_is_judged(
+    tree: Path, case: str, monkeypatch: pytest.MonkeyPatch, blank: Mapping[str, bytes]
+) -> None:
+    path = zip_with(case, tree / "submission.zip", {NOTEBOOK: student_book(), "memnet/rnn.py": blank["rnn"]})
+    plugin = unpacked_by_otter(tree, path)
+    (tree / "submission/tests").mkdir(exist_ok=True)  # as otter has put them there
+    (tree / "submission/__init__.py").touch()
+    (tree / "submission/no_notebook.py").write_bytes(b"otter's")
+    monkeypatch.setattr(multiprocessing.process, "ORIGINAL_DIR", str(tree))
+    context = click.Context(click.Command("run"))
+    context.params["submission"] = "submission.zip"
+    problem = read_submission("submission", path).problem
+    assert problem.startswith(BY_OUR_RULES[case][1]) if BY_OUR_RULES[case][1] else not problem
+    with context:
+        plugin.before_grading(SimpleNamespace(autograder_dir=str(tree)))
+    assert plugin.record["problem"] == problem
+    assert otter_plugin.UNPACKED not in plugin.generate_report()
+
+
+def test_where_the_zip_is_not_found_the_folder_is_judged_and_that_is_said(tree: Path, blank: Mapping[str, bytes]) -> None:
+    """Otter as a library names no command."""
+    path = zip_with("a path that leads outside", tree / "a.zip", {NOTEBOOK: student_book(), "memnet/rnn.py": blank["rnn"]})
+    plugin = unpacked_by_otter(tree, path)
+    plugin.before_grading(SimpleNamespace(autograder_dir=str(tree)))
+    assert plugin.record["status"] == "graded"
+    assert plugin.generate_report().endswith(f"note: {otter_plugin.UNPACKED}")
+
+
+def test_another_file_of_the_same_name_is_not_taken_for_what_was_handed_in(tmp_path: Path) -> None:
+    """Where a program changes its folder and calls otter's command as a function."""
+    mine, other, folder = tmp_path / "mine.zip", tmp_path / "other.zip", tmp_path / "folder"
+    mine.write_bytes(stored_zip({"memnet/rnn.py": b"x = 1", "tests/a.py": b""}))
+    other.write_bytes(stored_zip({"memnet/rnn.py": b"x = 2"}))
+    with zipfile.ZipFile(mine) as archive:
+        archive.extractall(folder)
+    (folder / "rnn.py").write_bytes(b"x = 1")
+    (folder / "tests/a.py").write_bytes(b"otter's")
+    (tmp_path / "rnn.py").write_bytes(b"x = 1")
+    (tmp_path / "gru.py").write_bytes(b"x = 1")
+    (tmp_path / "broken.zip").write_bytes(b"PK")
+    names = ("mine.zip", "rnn.py", "other.zip", "gru.py", "broken.zip")
+    assert [otter_plugin.is_made_of(folder, tmp_path / name) for name in names] == [True, True, False, False, False]
+    (tmp_path / "rnn.py").write_bytes(b"x = 2")
+    assert not otter_plugin.is_made_of(folder, tmp_path / "rnn.py")
+
+
 # ---------------------------------------------------------------- what otter run does before us: known gaps
 
 
@@ -257,7 +358,8 @@ def test_the_image_judges_a_zip_before_otter_unpacks_it(made: publish.Release, t
     code, said, results = image(made, tmp_path, {"student-017.zip": stored_zip(files)})
     assert code == 0, said
     assert points(results) == SAMPLES["known-mistakes"]["total"]
-    assert (tmp_path / "results/results.pkl").exists(), "what otter grade takes out of the container"
+    for name in ("results/results.pkl", "submission/student-017.zip"):
+        assert (tmp_path / name).exists(), "what otter grade copies out of the container, or takes it for broken"
 
 
 @pytest.mark.otter
@@ -278,6 +380,8 @@ def test_the_image_leaves_a_result_when_otter_fails(made: publish.Release, tmp_p
         (tmp_path / "submission" / name).write_bytes(data)
     assert otter_plugin.main(tmp_path) == 1
     assert json.loads((tmp_path / "results/results.json").read_bytes())["score"] == SAMPLES["known-mistakes"]["total"]
+    assert {path.name for path in (tmp_path / "submission").iterdir()} >= {name.partition("/")[0] for name in files}
+    assert not list(tmp_path.glob("quarantine-*"))
 
 
 # ---------------------------------------------------------------- the plugin by itself
@@ -342,6 +446,7 @@ def test_results_are_the_judges_whatever_the_kernel_gave() -> None:
 
 def test_what_is_handed_in_to_the_image(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"")
+    (tmp_path / "a.pdf").write_bytes(b"")
     assert otter_plugin.handed_in(tmp_path) == ("submission.ipynb", tmp_path / "a.zip")
     (tmp_path / "b.ipynb").write_bytes(b"")
     assert otter_plugin.handed_in(tmp_path) == ("b.ipynb", tmp_path)
