@@ -46,7 +46,7 @@ def handed_in(folder: Path, modules: Mapping[str, bytes], book: bytes | None, na
 
 def run(source: bytes) -> dict[str, Any]:
     names: dict[str, Any] = {}
-    exec(compile(source, "module", "exec"), names)
+    exec(compile(source, "module", "exec", dont_inherit=True), names)
     return names
 
 
@@ -149,9 +149,13 @@ STEP = "def rnn_step(x):\n    return 6\n"
         ["half = 6 / 2\ntwo: int = 1 + 1", "def rnn_step(x):\n    return int(half * two)"],
         ["x = 1 / 0\ny = open('gone')\nz = [y]", "def rnn_step(x):\n    y = x\n    return [z * 0 + 6 for z in [y]][0]"],
         [STEP, "rnn_step = rnn_step(3)", "x = await rnn_step(4)"],
+        ["from __future__ import annotations", "def rnn_step(x: Unknown, *y: Unknown) -> Unknown:\n    return 6"],
+        ["if __name__ == '__main__':\n    import math\n    def rnn_step(x):\n        return math.floor(6.5)"],
+        ["numbers = [" + "1," * MAX_SOURCE + "]", STEP],
     ],
     ids=["continued", "indented", "question in a comment", "lambda", "renamed", "if", "try", "helper is a lambda",
-         "helpers are computed", "cells' names are the function's own too", "result of the same name"],
+         "helpers are computed", "cells' names are the function's own too", "result of the same name", "lazy annotations",
+         "only as a program", "a large cell before it"],
 )  # fmt: skip
 def test_what_counts_as_a_function_in_a_cell(tmp_path: Path, cells: list[str]) -> None:
     found = handed_in(tmp_path / "a", {"rnn": STUB, "gru": GRU}, code(*cells))
@@ -288,6 +292,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "too large": lambda: b" " * (17 * 2**20),
     "many cells": lambda: code(*["x"] * 20_000),
     "regex bait": lambda: code("a" * 100_000 + "\n" + " \t" * 50_000 + "%"),
+    "definitions without names": lambda: code("def" + " " * 6_000_000, "class\n" * 900_000),
     "a line of blanks": lambda: code("(\n" + " \t" * 50_000 + "x"),
     "spaces and question marks": lambda: code("x" + " " * 100_000 + "?" * 100_000 + "!"),
     "names that are markup": lambda: code("def rnn_step(x):\n    return '<script>'\n" * 3),

@@ -31,6 +31,8 @@ PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%memit", "%%mpru
 MAGIC_LINE = re.compile(
     r"^([ \t]*+)(?:(?:[!?]|%%?[A-Za-z]|[\w.,\t ]++=[ \t]*+[%!])(?:.*\\\n)*+.*|%{0,2}[\w.*]++\?{1,2}[ \t]*+)$", re.MULTILINE
 )
+SEEMS = re.compile(r"\b(?:def|class)\s++(\w++)")  # what looks like a function, whether or not the cell is Python
+Seeming = tuple[int, Collection[str]]  # the number of a cell, and the names asked for that it seems to define
 
 
 class NotebookError(Exception):
@@ -134,23 +136,43 @@ Function = ast.FunctionDef | ast.ClassDef
 def definitions(cells: Sequence[Cell]) -> list[Definition]:
     """What code cells define at their top, also inside an `if` or `try`, in order. Nothing is run."""
     found: list[Definition] = []
-    left = MAX_SOURCE
+    left, lazy = MAX_SOURCE, False
     for cell in cells:
-        if cell.kind != "code":
-            continue
         text = python_text(cell.text)
+        if cell.kind != "code" or len(text) > left:
+            continue
         left -= len(text)
-        if left < 0:
-            break
-        tree = parse_cell(text)
-        for node in tree.body if tree is not None else ():
+        tree = parse_cell(text) or ast.Module([], [])
+        lazy = lazy or any(map(_is_lazy, tree.body))
+        if lazy:
+            _drop_annotations(tree)
+        for node in tree.body:
             for part in _parts(node):
                 found += _definitions(cell.number, part)
     return found
 
 
+def _is_lazy(node: ast.stmt) -> bool:
+    """Whether a statement says that annotations are not evaluated, in its cell and the later ones: a module may not say so."""
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__" and any(a.name == "annotations" for a in node.names)
+
+
+def _drop_annotations(tree: ast.AST) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
+
+
 def _parts(node: ast.stmt) -> list[ast.stmt]:
-    """A statement, or an import of several names as one import each; nothing of what cannot stand further down."""
+    """A statement, or an import of several names as one import each; nothing of what cannot stand further down.
+
+    A notebook is what runs as __main__, a module is not: what stands below that question stands for itself.
+    """
+    match node:
+        case ast.If(ast.Compare(ast.Name("__name__"), [ast.Eq()], [ast.Constant("__main__")]), body):
+            return [part for statement in body for part in _parts(statement)]
     if isinstance(node, ast.Import):
         return [ast.Import([alias]) for alias in node.names]
     if isinstance(node, ast.ImportFrom):
@@ -246,6 +268,7 @@ def _filled(
     """The modules with what they lack, and whether anything was taken."""
     result, taken = dict(sources), False
     names = {name for functions in asked.values() for name in functions}
+    seem = [(cell.number, names.intersection(SEEMS.findall(cell.text))) for cell in cells if cell.kind == "code"]
     written = {item.name: item for item in defined if item.name in names & item.callable and not item.stub
                and _reads(item.source) is not None}  # fmt: skip
     for module, functions in asked.items():
@@ -256,7 +279,7 @@ def _filled(
         notes += _left_notes([name for name in functions if name in written and name not in wanted], path)
         extra = _closure(wanted, defined, bound - stubs) if wanted else []
         gone = [name for name, item in wanted.items() if item not in extra]
-        notes += _lost_notes([name for name in unwritten if name in gone or name not in wanted], defined, cells, path)
+        notes += _lost_notes([name for name in unwritten if name in gone or name not in wanted], defined, seem, path)
         if not extra:
             continue
         text = "\n\n\n".join(dict.fromkeys(map(_guarded, extra)))
@@ -272,12 +295,11 @@ def _left_notes(names: Sequence[str], path: str) -> list[str]:
     return [f"{visible(', '.join(names))} {stand} in the notebook too; graded is what {path} says"] if names else []
 
 
-def _lost_notes(names: Sequence[str], defined: Sequence[Definition], cells: Sequence[Cell], path: str) -> list[str]:
+def _lost_notes(names: Sequence[str], defined: Sequence[Definition], seem: Sequence[Seeming], path: str) -> list[str]:
     """What is said of unwritten functions that a cell seems to hold, in a place or a form in which they are not taken."""
     notes, stubs = [], {(item.cell, item.name) for item in defined if item.stub}
     for name in names:
-        looks = re.compile(rf"\b(?:def|class)\s+{re.escape(name)}\b")
-        found = [c.number for c in cells if c.kind == "code" and looks.search(c.text) and (c.number, name) not in stubs]
+        found = [number for number, looks in seem if name in looks and (number, name) not in stubs]
         if found:
             notes.append(f"{name} in cell {found[-1]} of the notebook is not taken: it is no function at the top of a cell of "
                          f"plain Python; write it into {path}")  # fmt: skip
