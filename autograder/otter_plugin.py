@@ -61,7 +61,7 @@ class Plugin(AbstractOtterPlugin):  # type: ignore[misc]
             for name in OURS:
                 _remove(quarantine / name)
             try:
-                what = original or quarantine
+                what = original.resolve() if original is not None else quarantine  # staff may name a link
                 self.record = judged("submission", what, engine_in(source / "files" / ENGINE), seconds=self._seconds())
                 leave_harmless(self.record["cells"], path)
             finally:

@@ -265,7 +265,8 @@ def unpacked_by_otter(tree: Path, path: Path) -> otter_plugin.Plugin:
 def test_the_zip_that_the_command_names_is_judged(
     tree: Path, case: str, monkeypatch: pytest.MonkeyPatch, blank: Mapping[str, bytes]
 ) -> None:
-    path = zip_with(case, tree / "submission.zip", {NOTEBOOK: student_book(), "memnet/rnn.py": blank["rnn"]})
+    path = zip_with(case, tree / "student-017.zip", {NOTEBOOK: student_book(), "memnet/rnn.py": blank["rnn"]})
+    (tree / "submission.zip").symlink_to(path)
     plugin = unpacked_by_otter(tree, path)
     (tree / "submission/tests").mkdir(exist_ok=True)  # as otter has put them there
     (tree / "submission/__init__.py").touch()
