@@ -119,7 +119,11 @@ def _unpacked_to(name: str) -> tuple[str, ...]:
 
 
 def _is(path: Path, info: zipfile.ZipInfo) -> bool:
-    return path.stat().st_size == info.file_size and zlib.crc32(path.read_bytes()) == info.CRC
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):  # it may be larger than memory
+            checksum = zlib.crc32(chunk, checksum)
+    return path.stat().st_size == info.file_size and checksum == info.CRC
 
 
 # ---------------------------------------------------------------- quarantine
