@@ -231,6 +231,7 @@ def files_in(folder: Path) -> list[str]:
 def test_write_file_replaces(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "file"
     bundles.write_file(path, b"one")
+    bundles.write_file(tmp_path / ("x" * 255), b"a name as long as can be")
     bundles.write_file(path, b"two")
     assert path.read_bytes() == b"two"
     assert files_in(path.parent) == ["file"]
