@@ -216,7 +216,7 @@ def read(path: Path, *, source: str = "") -> Bundle:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file under a temporary name and rename it, so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.tmp")  # a name may be as long as names can be
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
