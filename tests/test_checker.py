@@ -216,6 +216,7 @@ def test_watch_checks_again_on_save(folder: Path, solution: Mapping[str, bytes])
     lines: Iterator[str] = iter(process.stdout.readline, "")
     try:
         assert any("0 of 4 points" in line for line in lines)
+        assert any("Ctrl-C ends this" in line for line in lines)
         fill(folder, solution, "rnn")
         assert any("4 of 4 points" in line for line in lines)
     finally:
