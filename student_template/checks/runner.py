@@ -360,7 +360,7 @@ class ChildProcess:
         self._child = subprocess.Popen(
             [sys.executable, "-s", "-c", program],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            env={**kept, **threads, "PYTHONHASHSEED": "0"},
+            env={**kept, **threads, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"},  # to a pipe Windows would print cp1252
         )  # fmt: skip
         self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._rest = b""
