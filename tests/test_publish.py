@@ -32,6 +32,8 @@ def rnn_step(x, W):
     # the canary sings at dawn, louder than coal
     canary_state = np.tanh(x @ W.T + 0.48151623)
     note = "yellow feathers everywhere"
+    # a song that is long enough to be broken off in its line
+    wing = np.exp(x @ W - x) * W
     return canary_state * 42.0 if note else x
     # END SOLUTION
 '''
@@ -42,6 +44,18 @@ LEAKS: dict[str, Callable[[], tuple[str, bytes]]] = {
     "a number": lambda: ("README.md", b"The offset is 0.48151623 here.\n"),
     "a text": lambda: ("memnet/a.py", b'"""It says: yellow feathers everywhere."""\n'),
     "a comment": lambda: ("README.md", b"the  canary sings at dawn,\nlouder than coal. #thecanarysingsatdawn,louderthancoal\n"),
+    "a comment broken in two": lambda: ("lab/a.py", b"# a song that is long enough to be\n# broken off in its line\n"),
+    "a copy with other names": lambda: ("lab/a.py", b"def f(v, U):\n    return np.exp(v @ U - v) * U\n"),
+    "a copy in a docstring": lambda: ("lab/a.py", b'"""Do this.\n\n    One step is s = np.exp(v @ U - v) * U\n"""\n'),
+    "a copy in a comment": lambda: ("lab/a.py", b"x = 1\n# was: s = np.exp(v @ U - v) * U\n"),
+    "a copy in words": lambda: ("README.md", b"Then comes `np.exp(v @ U - v) * U`, as you know.\n"),
+    "a copy in a fenced block": lambda: ("a.ipynb", book("```python\ndef f(v, U):\n    return np.exp(v @ U - v) * U\n```")),
+    "a sentence of a rubric": lambda: ("README.md", b"Say this: names the\nfirst canary as the loudest one.\n"),
+    "the seed of hidden cases": lambda: ("assignment.toml", b'hidden_seed = "0123456789abcdef0123"\n'),
+    "an array that is not ours": lambda: ("lab/data.npz", npz(np.arange(3.0))),
+    "a zip": lambda: ("old.zip", stored_zip({"a.txt": b""})),
+    "text in another encoding": lambda: ("README.md", "Zurück".encode("cp1252")),
+    "half a notebook": lambda: ("a.ipynb", b'{"cells": ['),
     "a line in a text file": lambda: ("notes.txt", b"> return canary_state*42.0 if note else x\n"),
     "a notebook's cell": lambda: ("a.ipynb", book("x = 1\nw = np.tanh(x @ W.T + 0.48151623)")),
     "a notebook's lines": lambda: ("a.ipynb", book(["return canary_", "state * 42.0 if note else x"])),
@@ -82,10 +96,12 @@ def npz(array: Any) -> bytes:
 @pytest.mark.parametrize("kind", LEAKS)
 def test_a_canary_is_found_wherever_it_is_planted(kind: str) -> None:
     split = release.split_solution(CANARY, "rnn.py")
-    found = leaks.secrets({"rnn": split.full}, {"rnn": split.stub})
+    told = ["names the first canary as the loudest one.", "0123456789abcdef0123"]
+    found = leaks.secrets({"rnn": split.full}, {"rnn": split.stub}, told)
     clean = {"memnet/rnn.py": split.stub.encode(), "a/b.ipynb": book("x = 1", metadata={"tags": ["answer-G5"]}),
              "checks/public.npz": npz(np.arange(9.0))}  # fmt: skip
-    leaks.refuse_leaks(found, clean)
+    others = {"lab/b.py": b"y = np.exp(v @ U + v) + U  # another shape\n", "lab/b.png": b"\x89PNG\xff"}
+    leaks.refuse_leaks(found, clean | others)
     name, data = LEAKS[kind]()
     with pytest.raises(AssignmentError, match="; ") as error:
         leaks.refuse_leaks(found, {**clean, name: data})

@@ -59,12 +59,29 @@ def test_the_solution_is_cut_out() -> None:
         ("# BEGIN SOLUTION\nx = 1\n", "m.py:1: # BEGIN SOLUTION without # END SOLUTION; add it"),
         ("x = 1\n# END SOLUTION\n", "m.py:2: # END SOLUTION without # BEGIN SOLUTION"),
         ("# BEGIN SOLUTION\n# BEGIN SOLUTION\n", "m.py:2: # BEGIN SOLUTION inside a solution"),
+        # what is outside them is given out: a helper, a line before the mark, one after it, an old copy, misspelt marks
+        ('"""M."""\nimport math\n\n\ndef _helper(x):\n    """Doc."""\n    return 2 * x\n',
+         "m.py:7: 'return 2 * x' stands outside # BEGIN SOLUTION and # END SOLUTION, so students would get it; mark it, or "
+         "write # GIVEN behind it if they are to have it"),
+        ("def f(x):\n    y = 2 * x\n    # BEGIN SOLUTION\n    return y\n    # END SOLUTION\n",
+         "m.py:2: 'y = 2 * x' stands outside"),
+        ("def f(x):\n    # BEGIN SOLUTION\n    for t in x:\n        y = t\n    # END SOLUTION\n        y += t\n",
+         "m.py:6: 'y += t' stands outside"),
+        ("class A:\n    def f(self):\n        # Begin solution\n        self.x = 1\n        # End solution\n",
+         "m.py:4: 'self.x = 1' stands outside"),
+        ("def f(:\n", "m.py:1: "),
     ],
 )
 def test_odd_markers(text: str, says: str) -> None:
     with pytest.raises(AssignmentError) as error:
         release.split_solution(text, "m.py")
     assert str(error.value).startswith(says)
+
+
+def test_what_is_given_on_purpose_is_given() -> None:
+    text = "def helper(x):  # GIVEN\n    return 2 * x\n\n\nSIZE = 3  # GIVEN\n\n\ndef f(x):\n    y = helper(x)  # GIVEN\n"
+    solution = "    # BEGIN SOLUTION\n    return y\n    # END SOLUTION\n"
+    assert release.split_solution(text + solution, "m.py").stub == text + "    raise NotImplementedError\n"
 
 
 def test_points_stand_in_the_stub(assignment: Assignment) -> None:
@@ -193,8 +210,11 @@ def edit(path: Path, old: str, new: str) -> None:
         # a line of the solution stands in a file that students get
         ("assignments/memory_in_networks/properties.py", '"""The same multiset of tokens in two orders',
          'def leak(h, W_hy, b_y):\n    return h @ W_hy.T + b_y\n\n\ndef x():\n    """The', "holds the solution's"),
+        # a stub that cannot be imported: what it imports is not given out
+        ("reference/memnet/rnn.py", "import numpy as np\n", "import numpy as np\nfrom .lost import things\n",
+         "question rnn_step: the solution earns 0"),
     ],
-    ids=["wrong solution", "no marker", "leak"],
+    ids=["wrong solution", "no marker", "leak", "no stub"],
 )  # fmt: skip
 def test_nothing_wrong_is_released(project: Path, file: str, old: str, new: str, says: str, run: Run) -> None:
     if "leak" in new:
@@ -210,21 +230,46 @@ def test_nothing_wrong_is_released(project: Path, file: str, old: str, new: str,
     assert not (project / "student_template").exists()
 
 
+def test_a_stub_must_say_that_it_is_not_written(project: Path, run: Run) -> None:
+    """The solution's helpers are not given out: a stub that imports them could not be imported."""
+    (project / "reference/memnet/shared.py").write_text("# BEGIN SOLUTION\nSIZE = 3\n# END SOLUTION\n")
+    edit(project / "reference/memnet/rnn.py", "import numpy as np\n", "import numpy as np\nfrom .shared import SIZE\n")
+    done = run("autograder", "release", "--quick-gate", cwd=project)
+    assert done.returncode == 2
+    assert "question rnn_step: the blank earns 0 of 4 (crashed)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("assignments/memory_in_networks/student/.DS_Store", b"\0\xff", "student/.DS_Store: hidden, compiled or unknown files"),
+        ("assignments/memory_in_networks/student/lab/x.pkl", b"\x80\4", "student/lab/x.pkl: hidden, compiled or unknown files"),
+        ("assignments/memory_in_networks/student/a.txt", b"1\nZur\xfcck", "student/a.txt:2: is not text in UTF-8; save it as"),
+        ("assignments/memory_in_networks/student/a.ipynb", b"{", "student/a.ipynb: is no notebook; save it anew in Jupyter"),
+        ("reference/memnet/rnn_old.py", b"# BEGIN SOLUTION\n# END SOLUTION\n\n\ndef f(x):\n    # BEGIN SOLUTION\n    return x\n"
+         b"    # END SOLUTION\n", "reference/memnet/rnn_old.py:1: no question asks for anything in it"),
+    ],
+    ids=["hidden", "pickle", "encoding", "notebook", "old module"],
+)  # fmt: skip
+def test_odd_files_of_staff_are_refused(
+    tmp_path: Path, assignment: Assignment, baked: Bundle, name: str, data: bytes, says: str
+) -> None:
+    for part in ("assignments", "reference"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(AssignmentError, match=re.escape(says)):
+        release.template_files(replace(assignment, folder=tmp_path / "assignments/memory_in_networks"), baked)
+
+
 def test_a_blank_that_earns_points_is_not_released(project: Path, run: Run) -> None:
-    marker = "    # BEGIN SOLUTION\n    return h @ W_hy.T + b_y\n    # END SOLUTION\n"
     path = project / "reference" / "memnet" / "rnn.py"
     text = path.read_text()
-    if marker not in text:
-        start = text.index("# BEGIN SOLUTION", text.index("def output_head"))
-        end = text.index("# END SOLUTION", start)
-        body = text[start:end].replace("# BEGIN SOLUTION", "pass")
-        text = text[:start] + body + "pass" + text[end + len("# END SOLUTION") :]
-    else:
-        text = text.replace(marker, "    return h @ W_hy.T + b_y\n")
-    path.write_text(text)
+    start = text.index("    # BEGIN SOLUTION", text.index("def output_head"))
+    end = text.index("# END SOLUTION", start) + len("# END SOLUTION")
+    path.write_text(text[:start] + "    return h @ W_hy.T + b_y  # GIVEN" + text[end:])
     done = run("autograder", "release", cwd=project)
     assert done.returncode == 2
-    assert "question output_head: the blank earns 1 of 1" in done.stderr
+    assert "question output_head: the blank earns 1 of 1 (passed)" in done.stderr
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ and no line of the solution is in a student's file.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from . import leaks, notebook
 from .bake import Assignment, AssignmentError, public
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
+GIVEN = "# GIVEN"  # behind a statement or a def: students get it
 # The engine's modules that stand alone: the student's checker is these, as they are.
 CHECKS = (
     "question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker", "display", "grader",
@@ -99,9 +100,13 @@ class Split:
 
 
 def split_solution(text: str, path: str) -> Split:
-    """Cut the solution out: inside a function a `raise` takes its place. Raises AssignmentError for odd markers."""
+    """Cut the solution out: inside a function a `raise` takes its place.
+
+    Raises AssignmentError for odd markers, and for code outside them: students would get it.
+    """
     kept: list[str] = []
     full: list[str] = []
+    marked: set[int] = set()
     begun = 0
     for number, line in enumerate(text.splitlines(), 1):
         word = line.strip()
@@ -117,11 +122,42 @@ def split_solution(text: str, path: str) -> Split:
             begun = 0
         else:
             full.append(line)
-            if not begun:
+            if begun:
+                marked.add(number)
+            else:
                 kept.append(line)
     if begun:
         raise AssignmentError(f"{path}:{begun}: {BEGIN} without {END}; add it")
+    _refuse_unmarked(text, path, marked)
     return Split(_tidy(kept), _tidy(full))
+
+
+def _refuse_unmarked(text: str, path: str, marked: Collection[int]) -> None:
+    """What students get of a module is docstrings, imports and the heads of functions, and what is said to be given."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError as error:
+        raise AssignmentError(f"{path}:{error.lineno}: {error.msg}; mend the file") from None
+    lines = text.splitlines()
+    while body:
+        node = body.pop(0)
+        end = node.body[0].lineno - 1 if isinstance(node, ast.FunctionDef | ast.ClassDef) else node.end_lineno
+        if any(line.rstrip().endswith(GIVEN) for line in lines[node.lineno - 1 : end]):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            body = [*node.body, *body]
+        elif node.lineno not in marked and not _harmless(node):
+            code = f"{lines[node.lineno - 1].strip():.60}"
+            what = f"'{code}' stands outside {BEGIN} and {END}, so students would get it"
+            raise AssignmentError(f"{path}:{node.lineno}: {what}; mark it, or write {GIVEN} behind it if they are to have it")
+        else:
+            body += [part for part in ast.walk(node) if isinstance(part, ast.stmt) and part is not node]
+
+
+def _harmless(node: ast.stmt) -> bool:
+    """Whether a statement is an import, or a docstring."""
+    said = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return said or isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def _tidy(lines: list[str]) -> str:
@@ -179,7 +215,12 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
         if split.empty:
             continue  # the solution's own helpers, of which nothing is left
         path = f"reference/{assignment.package}/{name}.py"
-        files[f"{assignment.package}/{name}.py"] = add_points(split.stub, path, asked_functions(assignment.questions, name))
+        asked = asked_functions(assignment.questions, name)
+        if not asked and "raise NotImplementedError" in split.stub:
+            raise AssignmentError(
+                f"{path}:1: no question asks for anything in it, and students would get its stubs; take it out"
+            )
+        files[f"{assignment.package}/{name}.py"] = add_points(split.stub, path, asked)
     engine = Path(__file__).resolve().parent.parent / "checks"
     files |= {f"checks/{name}.py": _text(engine / f"{name}.py") for name in CHECKS}
     files |= {
@@ -188,18 +229,36 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
         "checks/test_checks.py": CHECKS_TEST,
     }
     files["checks/properties.py"] = _text(assignment.folder / "properties.py")
-    own = assignment.folder / "student"
-    for file in sorted(own.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
-            text = _text(file).replace("{questions}", _question_table(assignment))
-            files[file.relative_to(own).as_posix()] = text
-    result = {name: text.encode() for name, text in files.items()}
+    result = {name: text.encode() for name, text in files.items()} | _own_files(assignment)
     result[notebook.file_name(assignment)] = notebook.student_notebook(assignment)
     result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
     stubs = {name: split.stub for name, split in splits.items()}
-    leaks.refuse_leaks(leaks.secrets({name: split.full for name, split in splits.items()}, stubs), result)
+    told = [assignment.hidden_seed]
+    for each in assignment.written:
+        told += [text for _, text in each.rubric] + [text for pair in each.misconceptions for text in pair]
+    secrets = leaks.secrets({name: split.full for name, split in splits.items()}, stubs, told)
+    drawn = {f"figures/{path.name}": path.read_bytes() for path in sorted(assignment.folder.glob("figures/*.svg"))}
+    leaks.refuse_leaks(secrets, {**result, **drawn})  # the notebook's pictures are drawn from these
     refuse_wrong_points(assignment, bundle, splits, result)
     return dict(sorted(result.items()))
+
+
+def _own_files(assignment: Assignment) -> dict[str, bytes]:
+    """What goes into the student's folder as it is, by path. Raises AssignmentError for what is not given out."""
+    own, found = assignment.folder / "student", {}
+    for file in sorted(own.rglob("*")):
+        name = file.relative_to(own).as_posix()
+        if not file.is_file() or "__pycache__" in file.parts:
+            continue
+        data = file.read_bytes()
+        try:
+            leaks.refuse_odd_file(name, data)
+        except AssignmentError as error:
+            raise AssignmentError(f"{own}/{error}") from None
+        if name.endswith(leaks.TEXT):
+            data = data.replace(b"\r\n", b"\n").replace(b"{questions}", _question_table(assignment).encode())
+        found[name] = data
+    return found
 
 
 def _splits(folder: Path, root: Path) -> dict[str, Split]:
@@ -274,8 +333,8 @@ def refuse_wrong_points(
         finally:
             runner.close()
         for report in reports:
-            should = report["possible"] if what == "the solution" else 0
-            if report["earned"] != should:
+            should, verdict = (report["possible"], "passed") if what == "the solution" else (0, "not_implemented")
+            if report["earned"] != should or report["verdict"] != verdict:
                 raise AssignmentError(
                     f"question {report['name']}: {what} earns {report['earned']:g} of {report['possible']:g} "
                     f"({report['verdict']}); mend the question or the reference"
