@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -137,6 +138,42 @@ def test_the_submission_cannot_take_the_place_of_the_grader(
     found = run_autograder(root)
     assert found["score"] == 0, found["said"]
     assert not trapped.exists()
+
+
+FAKE_PYTHON = """#!/bin/sh
+[ "$1 $2" = "-m venv" ] || exit 0
+mkdir -p "$3/bin"
+printf '#!/bin/sh\\n[ "$1" = -m ] || { echo no torch here >&2; exit 3; }\\n' >"$3/bin/python"
+chmod +x "$3/bin/python"
+"""
+
+
+@pytest.mark.parametrize(
+    ("apt_get", "says"),
+    [
+        ("", "setup.sh: no Python 3.11 or later with venv here, nor apt-get; choose an Ubuntu base image"),
+        ("#!/bin/sh\nexit 100\n", "setup.sh: the lists of packages cannot be had; apt-get says why above"),
+        ('#!/bin/sh\n[ "$1" = update ]\n', "setup.sh: apt-get has no Python 3.11 or later; choose a newer base image"),
+        ("#!/bin/sh\nexit 0\n", "setup.sh: apt-get has no Python 3.11 or later; choose a newer base image"),
+        ('#!/bin/sh\ncase "$*" in *python3.11-venv) cp fake-python bin/python3.11; chmod +x bin/python3.11;; esac\n',
+         "no torch here\nsetup.sh: what grading needs cannot be loaded here; the error stands above"),
+    ],
+    ids=["no apt-get", "no lists", "none to be had", "only an older one", "what does not load"],
+)  # fmt: skip
+def test_an_image_that_could_not_grade_is_not_set_up(made: publish.Release, tmp_path: Path, apt_get: str, says: str) -> None:
+    root = gradescope_tree(made, tmp_path / "autograder")
+    here = tmp_path / "bin"
+    here.mkdir()
+    for name in ("bash", "sh", "dirname", "grep", "cp", "chmod", "mkdir"):
+        (here / name).symlink_to(str(shutil.which(name)))
+    (tmp_path / "fake-python").write_text(FAKE_PYTHON)
+    if apt_get:
+        (here / "apt-get").write_text(apt_get)
+        (here / "apt-get").chmod(0o755)
+    environment = {"PATH": str(here), "AUTOGRADER_ENVIRONMENT": str(tmp_path / "environment")}
+    done = subprocess.run([here / "bash", root / "source/setup.sh"], cwd=tmp_path, env=environment, capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (1, says)
 
 
 # ---------------------------------------------------------------- limits by the time of submission

@@ -102,6 +102,19 @@ def test_a_module_that_dies_on_import_is_not_tried_for_each_question(runner: San
     assert not runner._processes, "no worker was started for the second question"
 
 
+def test_where_memory_runs_out_the_worker_goes_and_not_what_makes_workers(runner: SandboxRunner) -> None:
+    """As a container's kernel chooses whom to end: by size, unless told otherwise. It may be less than a worker is allowed."""
+    before = Path("/proc/self/oom_score_adj").read_text()
+    assert ask(runner, "def f(x):\n    return x").verdict == ""
+    assert Path(f"/proc/{worker_pid(runner)}/oom_score_adj").read_text() == "1000\n"
+    child = runner._zygotes[False]._child
+    assert child is None or Path(f"/proc/{child.pid}/oom_score_adj").read_text() == before
+    killed = ask(runner, "from importlib import import_module\ndef f(x):\n    import_module('signal').raise_signal(9)")
+    assert (killed.verdict, killed.text) == (
+        "over_memory", "the code's process was killed, as the system does when memory runs out"
+    )  # fmt: skip
+
+
 def test_an_answer_before_the_question_ends_the_worker(runner: SandboxRunner) -> None:
     source = (
         "import os, struct\n"

@@ -29,7 +29,7 @@ PARTS = (
 )  # fmt: skip
 
 SETUP = """#!/usr/bin/env bash
-# Sets the image up, once: a Python of its own with what requirements.txt names.
+# Sets the image up, once: a Python of its own with what requirements.txt names. Ends with an error if it cannot grade.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 environment="${AUTOGRADER_ENVIRONMENT:-/opt/autograder}"
@@ -41,17 +41,28 @@ find_python() {
     for python in python3 python3.13 python3.12 python3.11; do if good "$python"; then return; fi; done
     return 1
 }
+stop() { echo "setup.sh: $1" >&2; exit 1; }
 if ! find_python; then
-    apt-get update
-    apt-get install -y python3.11 python3.11-venv
-    find_python
+    command -v apt-get >/dev/null || stop "no Python 3.11 or later with venv here, nor apt-get; choose an Ubuntu base image"
+    apt-get update || stop "the lists of packages cannot be had; apt-get says why above"
+    # The system's own Python where it is new enough; Ubuntu 22.04 has 3.11 beside its older one.
+    for package in python3-venv python3.11-venv; do
+        apt-get install -y --no-install-recommends "$package" && find_python && break
+    done
+    find_python || stop "apt-get has no Python 3.11 or later; choose a newer base image"
 fi
 "$python" -m venv "$environment"
 install() { "$environment/bin/python" -m pip install --no-cache-dir --disable-pip-version-check "$@"; }
-# torch for processors alone, where an index for it is named: it is a tenth of the other one.
+# torch for processors alone, where an index for it is named: it is a fifth of the other one.
 index="@INDEX@"
 if [ -n "$index" ]; then install --index-url "$index" "$(grep '^torch' "$here/requirements.txt")"; fi
 install -r "$here/requirements.txt"
+"$environment/bin/python" -I -c '
+import sys
+sys.path.insert(0, sys.argv[1])
+from autograder.checks.worker import preload
+preload(torch=True)
+' "$here/@ENGINE@" || stop "what grading needs cannot be loaded here; the error stands above"
 """
 
 RUN_GRADESCOPE = """#!/usr/bin/env bash
@@ -155,12 +166,17 @@ def pinned(constraints: Path, *names: str) -> bytes:
     return "".join(f"{line}\n" for line in found).encode()
 
 
+def setup(engine: str, index: str) -> bytes:
+    """What sets an image up. engine: where the engine lies in the package."""
+    return SETUP.replace("@INDEX@", index).replace("@ENGINE@", engine).encode()
+
+
 def gradescope_zip(engine: Mapping[str, bytes], constraints: Path, index: str) -> bytes:
     """Gradescope's autograder: setup.sh and run_autograder at its root."""
     files = {f"engine/{name}": data for name, data in engine.items()}
     run = RUN_GRADESCOPE.replace("@PESSIMISTIC@", json.dumps(pessimistic()))
     files |= {
-        "setup.sh": SETUP.replace("@INDEX@", index).encode(),
+        "setup.sh": setup("engine", index),
         "run_autograder": run.encode(),
         "requirements.txt": pinned(constraints, "numpy", "torch"),
     }
@@ -181,7 +197,7 @@ def otter_zip(engine: Mapping[str, bytes], bundle: Bundle, constraints: Path, in
         "files/no_notebook.py": b"# handed in without a notebook\n",
         "run_autograder": RUN_OTTER.encode(),
         "run_otter.py": OTTER_PROGRAM.encode(),
-        "setup.sh": SETUP.replace("@INDEX@", index).encode(),
+        "setup.sh": setup(f"files/{ENGINE}", index),
         "environment.yml": b"# otter's image wants this file; requirements.txt says what is installed\nname: autograder\n",
         "requirements.txt": requirements,
     }

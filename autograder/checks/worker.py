@@ -59,6 +59,9 @@ def preload(torch: bool) -> None:
     # "pdb" reads the terminal's settings and numpy.matlib warns of its age; neither is the student's concern.
     import warnings
 
+    # The Python 3.11 of Ubuntu 22.04 is a release candidate without these two, and torch looks them up when it is imported.
+    vars(sys).setdefault("get_int_max_str_digits", lambda: 0)  # 0: no limit, which is true of it
+    vars(sys).setdefault("set_int_max_str_digits", lambda maxdigits: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in (*PRELOADED, *(TORCH_PRELOADED if torch else ())):

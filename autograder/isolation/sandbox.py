@@ -170,6 +170,7 @@ def _worker_main(sockets: Sequence[socket.socket], descriptors: Sequence[int]) -
         high = [os.dup2(fd, 64 + index) for index, fd in enumerate(high)]
         for index, fd in enumerate(high):
             os.dup2(fd, index)
+        _go_first()
         os.closerange(5, 256)  # the lock closes what is above
         level = lockdown.lock(LIMITS)
         os.write(4, level.value.encode().ljust(LEVEL_SIZE))
@@ -179,6 +180,14 @@ def _worker_main(sockets: Sequence[socket.socket], descriptors: Sequence[int]) -
         os.write(2, str(error).encode())
     finally:
         os._exit(code)
+
+
+def _go_first() -> None:
+    """Where a container's memory runs out, the kernel is to end this worker, not the largest: that may be a zygote."""
+    with contextlib.suppress(OSError):
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+        os.close(fd)
 
 
 # ---------------------------------------------------------------- the judge's side
@@ -407,6 +416,7 @@ class ConfinedProcess:
     def _death(self) -> Died:
         with contextlib.suppress(Died):
             self._drain()
+        gone = self.memory() is None  # else it has closed its pipes, and is killed now
         code = self._end()
         if code in (-signal.SIGSYS,):
             return Died("the code asked the operating system for something that is not allowed here", "forbidden")
@@ -414,6 +424,8 @@ class ConfinedProcess:
             return Died("the code used up its processor time", "timed_out")
         if code == -signal.SIGSEGV:
             return Died("the code crashed the Python interpreter (segmentation fault)")
+        if code == -signal.SIGKILL and gone:
+            return Died("the code's process was killed, as the system does when memory runs out", "over_memory")
         if code < 0:
             return Died(f"the code's process was ended by signal {-code}")
         return Died(f"the code ended its own process (exit status {code})")
