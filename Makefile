@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all prove release bench lint attack otter fuzz axe clean
+.PHONY: demo test test-all prove release bench lint attack otter image fuzz axe clean
 
 demo: .venv
 	$(BIN)/autograder release --quick-gate
@@ -44,6 +44,11 @@ attack: .venv
 # Every sample submission by the real `otter run`, and what otter does before a plugin is asked: some ten minutes.
 otter: .venv
 	OTTER=all $(BIN)/python -m pytest tests/test_otter_plugin.py
+
+# Gradescope's image from nothing, with debootstrap as root, and submissions graded in it: some six minutes. SUITE, MOUNTS.
+image: .venv
+	$(BIN)/autograder release --quick-gate
+	$(BIN)/python tests/image.py $(SUITE) $(addprefix --mount=,$(MOUNTS))
 
 # A million inputs to what reads bytes of a submission. Needs the extra `fuzz`.
 fuzz: .venv

@@ -115,6 +115,18 @@ def test_where_memory_runs_out_the_worker_goes_and_not_what_makes_workers(runner
     )  # fmt: skip
 
 
+def test_a_worker_that_was_ended_while_idle_costs_no_question(runner: SandboxRunner) -> None:
+    """As where the module of another question has used up a container's memory."""
+    assert ask(runner, "def f(x):\n    return x").verdict == ""
+    pid = worker_pid(runner)
+    os.kill(pid, 9)
+    while alive(pid):
+        time.sleep(0.01)
+    answer, _ = runner.ask("m", CALL, {"x": 3.0}, ("y",), layouts={}, deadline=time.monotonic() + 5)
+    assert answer.values == {"y": 3.0}, answer
+    assert worker_pid(runner) != pid
+
+
 def test_an_answer_before_the_question_ends_the_worker(runner: SandboxRunner) -> None:
     source = (
         "import os, struct\n"

@@ -379,6 +379,10 @@ class ConfinedProcess:
         del self._buffer[:count]
         return data
 
+    def gone(self) -> bool:
+        """Whether it has ended, and said nothing before."""
+        return any(fd == self._replies and event == select.POLLHUP for fd, event in self._reading.poll(0))
+
     def _take(self) -> bool:
         """Read from the replies; False at their end. What is read too early is found before the next request."""
         try:
@@ -499,6 +503,11 @@ class SandboxRunner(Runner):
         process = self._zygotes[torch].fork()
         self.level = process.level.value
         return process
+
+    def _ready(self, torch: bool, *, fresh: bool) -> float:
+        """As ever, and another one for a worker that was ended while it had nothing to do, as for the memory of the other."""
+        process = self._processes.get(torch)
+        return super()._ready(torch, fresh=fresh or (isinstance(process, ConfinedProcess) and process.gone()))
 
     def shut_down(self) -> None:
         """End the workers, and the zygotes unless others use them."""
