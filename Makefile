@@ -45,10 +45,10 @@ attack: .venv
 otter: .venv
 	OTTER=all $(BIN)/python -m pytest tests/test_otter_plugin.py
 
-# Gradescope's image from nothing, with debootstrap as root, and submissions graded in it: some six minutes. SUITE, MOUNTS.
+# Gradescope's image from nothing, with debootstrap as root, and submissions graded in it: some six minutes. SUITE, MOUNTS, KEYRING.
 image: .venv
 	$(BIN)/autograder release --quick-gate
-	$(BIN)/python tests/image.py $(SUITE) $(addprefix --mount=,$(MOUNTS))
+	$(BIN)/python tests/image.py $(SUITE) $(addprefix --mount=,$(MOUNTS)) $(addprefix --keyring=,$(KEYRING))
 
 # A million inputs to what reads bytes of a submission. Needs the extra `fuzz`.
 fuzz: .venv

@@ -73,13 +73,16 @@ def inside(tree: Path, words: str, mounts: list[str], condition: str = "docker")
     return [*apart, "bash", "-c", INSIDE, "-", words], environment
 
 
-def bare(suite: str, tree: Path) -> None:
-    """The bare tree of a suite, unless it is there."""
+def bare(suite: str, tree: Path, keyring: Path) -> None:
+    """The bare tree of a suite, unless it is there. Raises SystemExit without the keys that its archive is signed with."""
     if (tree / "autograder").exists():
         return
     tree.parent.mkdir(parents=True, exist_ok=True)
     ubuntu = "ubuntu" in Path("/usr/share/debootstrap/scripts", suite).read_text(encoding="utf-8")
     words = ["debootstrap", "--variant=minbase", *(["--components=main,universe"] if ubuntu else [])]
+    if ubuntu and not keyring.exists():
+        raise SystemExit(f"{keyring}: not there, and Ubuntu's archive is signed with it; say --keyring, or another suite")
+    words += ["--keyring", str(keyring)] if ubuntu else []
     subprocess.run([*words, suite, str(tree)], check=True, stdout=subprocess.DEVNULL)
     sources = tree / "etc/apt/sources.list"
     line = sources.read_text().splitlines()[0]
@@ -128,13 +131,14 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("suite", nargs="?", default="jammy")
     parser.add_argument("--mount", action="append", default=[])
+    parser.add_argument("--keyring", type=Path, default=Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg"))
     options = parser.parse_args()
     lacks = [tool for tool in TOOLS if shutil.which(tool) is None]
     if os.name != "posix" or os.geteuid() != 0 or lacks:
         print(f"left out: needs root on Linux{' and ' if lacks else ''}{', '.join(lacks)}")
         return 0
     tree = ROOT / "build/image" / options.suite
-    bare(options.suite, tree)
+    bare(options.suite, tree, options.keyring)
     set_up(tree, options.mount)
     if not GROUPS.joinpath("memory/memory.limit_in_bytes").exists():
         print("without limits of memory and processor: there are no control groups of version 1 here")
