@@ -99,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seen = _state(checker)  # before the modules are read: what is saved during a check is checked next
         right = _check_and_print(checker, names, detailed=bool(options.questions))
         while options.watch:
+            _print(f"\nChecked again whenever a module of {checker.bundle.package}/ is saved; Ctrl-C ends this.")
             seen = _wait_for_save(checker, seen)
             _print("\n" + "-" * 72 + "\n")
             right = _check_and_print(checker, names, detailed=bool(options.questions))
