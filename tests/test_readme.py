@@ -54,6 +54,7 @@ def test_every_command_line_stands_in_a_block_that_is_run() -> None:
     elsewhere = {"make test", "make bench", "python -m checks", "python -m checks --watch"}  # test_checker
     elsewhere |= {"autograder prove", "autograder prove --quick", "autograder mistakes", "autograder draft"}  # test_prove
     elsewhere |= {"make attack", "make fuzz"}  # long; tests/attacks and what hypothesis tries are short forms
+    elsewhere |= {"make image"}  # long, and as root; test_gradescope tries setup.sh and run_autograder in a tree
     elsewhere |= {"python tests/attacks/compare.py"}  # test_compare
     elsewhere |= {"autograder diff RUN_A RUN_B", "autograder merge RUN... --out RUN"}  # test_runs, test_cluster
     elsewhere |= {"autograder written build/results --merge FILE.csv"}  # test_written
