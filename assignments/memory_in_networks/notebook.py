@@ -138,7 +138,6 @@ def embed(sentence):
 
 # %%
 with looking_at("rnn_forward") as show:
-    from lab import pictures
     from memnet.rnn import rnn_forward
 
     H, rng = 12, np.random.default_rng(4)
@@ -146,6 +145,8 @@ with looking_at("rnn_forward") as show:
 
     def read(sentence):
         return rnn_forward(embed(sentence), np.zeros((1, H)), W_xh, W_hh, b)[0]
+
+    from lab import pictures
 
     show(pictures.hidden_state_slider(read(words), words))
     show(pictures.hidden_state_strip(read(words), words, columns=8))
@@ -161,8 +162,11 @@ with looking_at("rnn_forward") as show:
 with looking_at("rnn_forward") as show:
     changed = ["nobody", *words[1:]]
     difference = read(words) - read(changed)
-    show(pictures.hidden_state(difference, changed))
     print("largest difference after each word:", np.abs(difference).max(axis=1).round(3))
+
+    from lab import pictures
+
+    show(pictures.hidden_state(difference, changed))
 
 # %% [markdown]
 # {question output_head}

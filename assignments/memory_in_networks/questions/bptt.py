@@ -271,6 +271,10 @@ QUESTIONS = (
                     _wrong_step(da=lambda s: s.dh_t * (1 - np.tanh(s.h_t) ** 2))),
             Mistake("B06", "The slope of tanh is never above 1. What is yours where h_t = -0.5?",
                     _wrong_step(da=lambda s: s.dh_t * (1 - s.h_t))),
+            Mistake("B40", "Where h_t = 0 the tanh is steepest. What is your slope there?",
+                    _wrong_step(da=lambda s: s.dh_t * s.h_t**2)),
+            Mistake("B41", "The slope of tanh is never above 1. Is yours ever below?",
+                    _wrong_step(da=lambda s: s.dh_t * (1 + s.h_t**2))),
             Mistake("B07", "You work out again what went into the tanh, but b is not given. Which array "
                     "holds what came out?", _wrong_step(
                         da=lambda s: s.dh_t * (1 - np.tanh(s.x_t @ s.W_xh.T + s.h_prev @ s.W_hh.T) ** 2))),
@@ -559,7 +563,7 @@ QUESTIONS = (
                         np.bincount(tokens.ravel(), minlength=len(dE)), 1)[:, None])),
             Mistake("E04", "Only the last token of each sample reaches the table. Which of the others used a row?",
                     _wrong_table(lambda dE, tokens, dx: np.add.at(dE, tokens[:, -1], dx[:, -1]))),
-            Mistake("E05", "Your dE has as many rows as tokens occur. How many rows has the table?",
+            Mistake("E05", "Your dE ends with the largest token that occurs. How many rows has the table?",
                     _wrong_table(rows=lambda tokens, V: int(tokens.max()) + 1)),
             Mistake("E06", "In your loop over t, what happens to two samples that read the same token at the same t?",
                     _wrong_table(_each(1))),
@@ -640,6 +644,8 @@ QUESTIONS = (
                     _wrong_loop(steps=lambda s: range(s.T - 1, (s.T - 1) // s.k * s.k - 1, -1))),
             Mistake("K08", "You begin every chunk with h0. Which state did the forward pass carry into it?",
                     _wrong_loop(h_prev=lambda s: s.h0 if s.t % s.k == 0 else s.h[:, s.t - 1])),
+            Mistake("K40", "Before the first step of a chunk stands the state of one step earlier. Which t is that, where the "
+                    "chunk begins at t = 3?", _wrong_loop(h_prev=lambda s: s.h0 if s.t == 0 else s.h[:, s.t - (s.t % s.k != 0)])),
             Mistake("K13", "Your gradients are divided by the number of chunks. All chunks use the same "
                     "weights: sum or mean?", _wrong_loop(share=lambda s: 1 / -(-s.T // s.k))),
             Mistake("K14", "All chunks use the same weights. What becomes of the last chunk's dW_xh in your code?",

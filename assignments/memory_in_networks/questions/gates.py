@@ -530,6 +530,8 @@ QUESTIONS = (
                     _wrong_forward(start=lambda h0, c0: (np.zeros_like(h0), np.zeros_like(c0)))),
             Mistake("W03", "The hidden state and the cell have changed places before the first step. In which order "
                     "does your step take them?", _wrong_forward(start=lambda h0, c0: (c0, h0))),
+            Mistake("W19", "In which order does your step take its two states, and in which do you hand them to it?",
+                    _wrong_forward(h_prev=lambda v: v.c_t, c_prev=lambda v: v.h_t)),
             Mistake("W18", "Change c0 alone: nothing moves. With which array does your cell begin?",
                     _wrong_forward(start=lambda h0, c0: (h0, h0))),
             Mistake("W05", "h[:, 0] is right, later ones are not: which cell does step 1 start from?",
@@ -820,6 +822,8 @@ QUESTIONS = (
                     _wrong_gru(**SWAPPED_RZ, gates=lambda v: _side_by_side(v.z, v.r, v.n))),
             Mistake("U05", "With r = 0 the candidate n must not depend on h_prev. Does yours?",
                     _wrong_gru(n=lambda v: np.tanh(v.from_x[2] + v.from_h[2]))),
+            Mistake("U21", "With r = 0 the candidate n must not depend on h_prev. Which of its two parts does r act on in "
+                    "yours?", _wrong_gru(n=lambda v: np.tanh(v.r * v.from_x[2] + v.from_h[2]))),
             Mistake("U07", "Change b_h alone: nothing moves. Where does it belong?",
                     _wrong_gru(from_h=lambda v: np.split(v.h_prev @ v.W_hh.T, 3, axis=1))),
             Mistake("U08", "Where does r act: inside the candidate alone, or on the state that is kept as well?",

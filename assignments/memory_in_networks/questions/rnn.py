@@ -218,10 +218,15 @@ def _wrong_masked(live: Any = None, pad: str = "carry", last: str = "length", st
         for t in range(x.shape[1]):
             alive = (live(t, lengths) if live else t < lengths)[:, None]
             state = step(x[:, t], prev, W_xh, W_hh, b)
-            h[:, t] = np.where(alive, state, 0.0 if pad == "zero" else prev)
-            prev = state if pad == "frozen output" else h[:, t]
+            carried = np.where(alive, state, prev)
+            h[:, t] = {"zero": np.where(alive, state, 0.0), "moving output": state}.get(pad, carried)
+            prev = {"frozen output": state, "moving output": carried}.get(pad, h[:, t])
         if last == "one late":
             return h, h[np.arange(len(h)), np.minimum(lengths, h.shape[1] - 1)]
+        if last == "every length":
+            return h, h[:, lengths - 1]
+        if pad == "moving output":
+            return h, prev
         if last == "length":
             return h, np.where((lengths > 0)[:, None], h[np.arange(len(h)), lengths - 1], h0)
         return h, h[:, -1]
@@ -542,7 +547,8 @@ QUESTIONS = (
             Case("padding changed", N=3, T=8, D=4, H=5, draw=_lengths(4, 7, 2), costs=0.5,
                  calls=("h, h_last = rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b)",
                         "h_other, h_last_other = rnn_forward_masked(x_other, lengths, h0, W_xh, W_hh, b)"),
-                 hint="Only padding was changed; no state should have moved."),
+                 hint="Between h and h_other only padding was changed. Do they differ? And which states does h hold "
+                      "where no sample is running any more?"),
             Case("nothing to read", N=3, T=6, D=4, H=5, draw=_lengths(0, 6, 3), costs=0.25,
                  hint="It fails for a sample of length 0."),
         ),
@@ -571,6 +577,10 @@ QUESTIONS = (
             Mistake("V13", "On padding your state goes back to h0. What does a short sample end with?", _back_to_h0),
             Mistake("V14", "On padding you read zeros, and the state moves all the same. What should it do there?",
                     _no_tokens),
+            Mistake("V16", "Your h_last is right, and on padding your h moves on. Which of your two states is put into "
+                    "h?", _wrong_masked(pad="moving output")),
+            Mistake("V17", "You take h at all lengths for every sample. What does an index with a slice pick, and what "
+                    "one with two integer arrays?", _wrong_masked(last="every length")),
             Mistake("V15", "You take it that the first sample is the longest and the last the shortest. What if not?",
                     _wrong_masked(live=_longest_first, last="column")),
         ),
