@@ -158,6 +158,45 @@ def test_damaged_folder(folder: Path) -> None:
     assert (code, "take the folder checks/ from the zip again" in text) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["compare", "question", "properties", "worker"])
+def test_a_file_of_the_checks_that_is_gone(folder: Path, name: str) -> None:
+    (folder / "checks" / f"{name}.py").unlink()
+    code, text = python(folder, "-m", "checks", "rnn_step")
+    assert (code > 0, text.count("\n")) == (True, 1), text
+    assert re.search(rf"{name}.*; take the folder checks/ from the zip again$", text)
+
+
+def test_a_file_of_the_checks_that_was_changed(folder: Path) -> None:
+    (folder / "checks" / "judge.py").write_text("def (")
+    code, text = python(folder, "-m", "checks", "rnn_step")
+    assert (code, text.startswith("a file of checks/ is missing or changed (invalid syntax (judge.py, line 1)); take")) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["numpy", "random", "typing", "json", "dataclasses", "inspect", "queue"])
+def test_a_file_beside_the_checks_does_not_stand_in_for_a_library(
+    folder: Path, solution: Mapping[str, bytes], name: str
+) -> None:
+    fill(folder, solution, "rnn", "shared")
+    (folder / f"{name}.py").write_text("print('plans for the weekend')\n")
+    code, text = python(folder, "-m", "checks", "rnn_step")
+    assert (code, "4 of 4 points" in text) == (0, True), text
+    assert "weekend" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [("rnn (1).py", "holds a file rnn (1).py, which is not read: only rnn.py is."), ("rnn.py.txt", "a file rnn.py.txt"),
+     ("Copy of rnn.py", "a file Copy of rnn.py"), ("rnn - Copy.py", "a file rnn - Copy.py"), ("memnet/rnn.py", "memnet/memnet/"),
+     ("rnn_cell.py", ""), ("rnn.py.bak", ""), ("__pycache__/rnn.py", ""), ("helpers.py", "")],
+)  # fmt: skip
+def test_code_in_a_file_that_is_not_read_is_told(folder: Path, name: str, note: str) -> None:
+    path = folder / "memnet" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x = 1\n")
+    _, text = python(folder, "-m", "checks", "rnn_step")
+    assert ("\nNote: " in text, note in text) == (bool(note), True), text
+
+
 def test_feedback_like_a_teaching_assistants(folder: Path, solution: Mapping[str, bytes]) -> None:
     fill(folder, solution, "rnn", "bptt", "shared")
     edit(folder, "rnn", "np.tanh(x_t @ W_xh.T + h_prev @ W_hh.T + b)", "np.tanh(x_t @ W_xh.T + h_prev @ W_hh + b)")

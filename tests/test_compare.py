@@ -130,6 +130,7 @@ def test_list_is_right_with_a_warning() -> None:
         ("N T D", X_NTD, X_TD, "y has shape (8, 4); expected (N, T, D) = (3, 8, 4). Yours reads (T, D)"),
         ("N H", X_NH, np.ones((5, 7)), "y has shape (5, 7); expected (N, H) = (3, 5). Yours reads (H, 7)"),
         ("N H", X_NH, np.ones((6, 7)), "y has shape (6, 7); expected (N, H) = (3, 5)"),
+        ("N H", X_NH, (X_NH, X_NH), "y is a tuple of 2 arrays; expected an array of shape (N, H) = (3, 5)"),
         ("N H", X_NH, 3.0, "y has shape (); expected (N, H) = (3, 5)"),
         ("number", np.array(1.0), X_NH, "y has shape (3, 5); expected a single number. Yours reads (N, H)"),
         ("number", np.array(1.0), np.ones(1), "y has shape (1,); expected a single number. "
@@ -200,6 +201,9 @@ def times(array: Any, factor: float, *gates: str) -> Any:
         ("N H", X_NH, X_NH * 24, "", "y is (N T) = 24 times what is expected, everywhere"),
         ("N H", X_NH, X_NH * 2, "", "y is 2 times what is expected, everywhere"),
         ("N H", X_NH, X_NH / -2, "", "y is -1/2 times what is expected, everywhere"),
+        ("N H", X_NH, X_NH * 1e200, "", "y is 1e+200 times what is expected, everywhere"),
+        ("N H", X_NH, changed(X_NH, (0, 0), by=1e300), "",
+         "y holds numbers as large as 1e+300: does it come from np.empty, and is every entry written?"),
         ("N H", X_NH, X_NH * 1.4427, "", "y is 1.4427 times what is expected, everywhere"),
         ("D D", X_TD[:4], X_TD[:4].T, "", "y is the transpose of what is expected"),
         ("N T D", X_NTD, X_NTD[:, ::-1], "", "y is right, but reversed in time"),
@@ -277,6 +281,8 @@ def test_place_is_found(axes: str, expected: Any, got: Any, gates: str, text: st
         ("N 4H", X_GATES, only(X_GATES, "i", "f", "g", "o"), "ifgo", "block"),
         ("N 4H", X_GATES, only(X_GATES, "g"), "", "block"),
         ("N H", X_NH, changed(X_NH, 1), "", "times"),
+        ("N H", X_NH, X_NH * 1e6 + 1e3, "", "times"),  # a large multiple is measured as strictly as a small one
+        ("N H", X_NH * 1e60, changed(X_NH * 1e60, 1, by=1e120), "", "empty"),
         ("1 D", X_TD[:1], X_TD[:1] + 1, "", "every"),
         ("N H", X_NH, X_NH**2, "", "every"),
         ("T D", X_TD, -X_TD, "", "at every t"),

@@ -319,6 +319,12 @@ def test_looking_at_what_stops(
     assert said.count("\n") <= 4
 
 
+def test_a_name_from_a_cell_that_has_not_been_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with grader.looking_at("rnn_forward"):
+        made_above  # type: ignore[name-defined]  # noqa: B018, F821
+    assert capsys.readouterr().out.endswith("  Is that name made in a cell further up, which has not been run?\n")
+
+
 def test_looking_shows_what_it_is_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     class Picture:
         alt_text = "Two lines."

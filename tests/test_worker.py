@@ -261,6 +261,7 @@ SYNTAX = [
     (b"%matplotlib inline\n", "SyntaxError: invalid syntax (m.py, line 1)", "%matplotlib inline"),
     (b"x = '\xff'\n", "SyntaxError: (unicode error) 'utf-8' codec can't decode byte 0xff", ""),
     (b"x = 1\0\n", "SyntaxError: source code string cannot contain null bytes", ""),
+    ("x = 1\n".encode("utf-16"), "SyntaxError: memnet/m.py is saved as UTF-16, which Python does not read: save it as UTF-8", ""),
     (b"# coding: nonsense\n", "SyntaxError: unknown encoding: nonsense", ""),
 ]  # fmt: skip
 parsing = tabled([source for source, _, _ in SYNTAX])
@@ -272,6 +273,7 @@ def test_syntax_errors_are_shown(parsing: Ask, source: bytes, text: str, trace: 
     assert answer.verdict == "crashed"
     assert answer.text.startswith(text)
     assert trace in answer.trace
+    assert "Error: " not in answer.trace, "the text has said it"
     for word in ("worker.py", "autograder", "importlib"):
         assert word not in answer.trace
 

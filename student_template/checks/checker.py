@@ -63,6 +63,9 @@ def public_checker() -> Checker:
     except (OSError, BundleError) as error:
         what = "damaged" if isinstance(error, BundleError) else "missing"
         raise BundleError(f"{here / 'public.npz'} is {what}; take the folder checks/ from the zip again") from None
+    for module in ("worker", "properties"):  # neither is imported yet; without the first the student's code would be blamed
+        if importlib.util.find_spec(f"{__package__}.{module}") is None:
+            raise BundleError(f"{here / module}.py is missing; take the folder checks/ from the zip again")
     properties = importlib.import_module(f"{__package__}.properties").PROPERTIES
     return Checker(here.parent, bundle, properties)
 
@@ -155,6 +158,8 @@ def _check_and_print(checker: Checker, names: Sequence[str], *, detailed: bool) 
     bundle = checker.bundle
     checker.read_modules()
     _print(f"{bundle.title}, public checks of {bundle.package}/")
+    for note in _lookalikes(checker):
+        _print(f"Note: {note}")
     part, earned, possible, right = "", 0.0, 0.0, True
     for question in bundle.questions:
         if question.name not in names:
@@ -173,6 +178,22 @@ def _check_and_print(checker: Checker, names: Sequence[str], *, detailed: bool) 
         _print_lines("Printed while your code ran:", clean(checker.runner.printed(), PRINTED))
     _print(f"\n{earned:g} of {possible:g} points by the public checks. Grading adds hidden cases of the same kind.")
     return right
+
+
+def _lookalikes(checker: Checker) -> list[str]:
+    """Files that may hold the student's code and are not read, such as `rnn (1).py`: what is said of each."""
+    package = checker.bundle.package
+    modules = sorted({question.module for question in checker.bundle.questions})
+    notes = []
+    for path in sorted((checker.root / package).iterdir()):
+        name = clean(path.name, 80)
+        if path.name == package and path.is_dir():
+            notes.append(f"there is a folder {package}/{package}/, which is not read: the modules belong into {package}/ itself.")
+        for module in modules:
+            copy = re.fullmatch(rf"(copy of )?{module}([ (_-].*)?\.py(\.txt)?", path.name, re.IGNORECASE)
+            if copy and path.name != f"{module}.py":
+                notes.append(f"{package}/ holds a file {name}, which is not read: only {module}.py is.")
+    return notes
 
 
 def _print_lines(title: str, text: str) -> None:

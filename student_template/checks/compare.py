@@ -140,7 +140,8 @@ def compare(setting: Setting, expected: Any, got: Any, bounds: tuple[float, floa
     if given.dtype.kind == "c":
         return Comparison(False, float("inf"), (f"{setting.name} holds complex numbers",))
     if given.shape != wanted.shape:
-        return Comparison(False, float("inf"), (_shape_finding(setting, wanted, given, bounds[1]),))
+        text = _tuple_finding(setting, wanted, got) or _shape_finding(setting, wanted, given, bounds[1])
+        return Comparison(False, float("inf"), (text,))
     with np.errstate(all="ignore"):  # students' numbers may be anything
         return _compare_numbers(setting, wanted, given, isinstance(got, list | tuple), bounds)
 
@@ -187,6 +188,13 @@ def _no_array(setting: Setting, wanted: Array, got: Any) -> str:
     return f"{setting.name} is {found}; expected {_wanted_text(setting, wanted)}"
 
 
+def _tuple_finding(setting: Setting, wanted: Array, got: Any) -> str:
+    """Several values where one is asked for: they would make an array with an axis in front that nobody put there."""
+    if not isinstance(got, tuple) or wanted.ndim == 0 or any(np.ndim(part) == 0 for part in got):
+        return ""
+    return f"{setting.name} is a tuple of {len(got)} arrays; expected {_wanted_text(setting, wanted)}"
+
+
 def _shape_finding(setting: Setting, wanted: Array, given: Array, bound: float) -> str:
     wanted_text = "a single number" if wanted.ndim == 0 else _axes_text(setting, wanted)
     text = f"{setting.name} has shape {tuple_text(given.shape)}; expected {wanted_text}"
@@ -231,6 +239,7 @@ def describe(setting: Setting, wanted: Array, given: Array, bound: float) -> lis
         return [f"{name} holds {what} in {len(bad)} of {given.size} places, first at {_place(setting, bad[0])}"]
     wrong = _wrong_places(wanted, given, bound)
     kind = _dtype(name, wanted, given) or _kind(setting, wanted, given, bound) or _inexact(name, wanted, given, bound)
+    kind = kind or _unwritten(name, wanted, given)
     findings = [kind] if kind else _where(setting, wanted, given, wrong, bound)
     if wanted.ndim == 0:
         return [*findings, f"{name} is {_number(given[()])}; expected {_number(wanted[()])}"]
@@ -307,6 +316,14 @@ def _inexact(name: str, wanted: Array, given: Array, bound: float) -> str:
     return ""
 
 
+def _unwritten(name: str, wanted: Array, given: Array) -> str:
+    """Whether numbers stand in it that no computing with such inputs gives: what happened to lie in memory."""
+    largest = float(np.abs(given.astype(np.float64)).max(initial=0.0))
+    if wanted.dtype.kind != "f" or largest < 1e100 or float(np.abs(wanted).max()) > 1e50:
+        return ""
+    return f"{name} holds numbers as large as {largest:.0e}: does it come from np.empty, and is every entry written?"
+
+
 def _in_time(name: str, wanted: Array, given: Array, axis: int, like: Any, bound: float) -> str:
     if like(np.flip(wanted, axis)):
         return f"{name} is right, but reversed in time"
@@ -332,7 +349,7 @@ def _constant_ratio(wanted: Array, given: Array, bound: float) -> float | None:
     ratio = float(np.vdot(wanted, given) / np.vdot(wanted, wanted))
     if abs(ratio) < 1e-12 or not np.isfinite(ratio) or wanted.size < 2:
         return None
-    return ratio if scaled_error(given, ratio * wanted) <= bound * abs(ratio) else None
+    return ratio if scaled_error(given, ratio * wanted) <= bound else None  # relative to the multiple, however large it is
 
 
 def _ratio_text(ratio: float, sizes: Mapping[str, int]) -> str:
@@ -348,7 +365,7 @@ def _ratio_text(ratio: float, sizes: Mapping[str, int]) -> str:
         if abs(ratio / value - 1) < 1e-6:
             return f"{text} = {value:g}"
     simple = Fraction(ratio).limit_denominator(12)
-    return str(simple) if abs(float(simple) - ratio) < 1e-6 else f"{ratio:.6g}"
+    return str(simple) if abs(float(simple) - ratio) < 1e-6 and abs(ratio) < 1e6 else f"{ratio:.6g}"
 
 
 def _permuted_gates(setting: Setting, wanted: Array, given: Array, bound: float) -> str:

@@ -207,8 +207,10 @@ def _stopped(checker: Checker, error: Exception) -> Said:
     frames = _own_frames(checker, error)
     lines = [f"{package}/{Path(f.filename).name}, line {f.lineno}, in {f.name}: {f.line}" for f in frames[-4:]]
     last = traceback.extract_tb(error.__traceback__)[-1]
-    also = "The checks say more: run the check of that function."
-    return message(title, [*lines, also] if lines else [f"line {last.lineno}: {last.line}"], colour=RED)
+    if not lines:
+        above = ["Is that name made in a cell further up, which has not been run?"] if isinstance(error, NameError) else []
+        return message(title, [f"line {last.lineno}: {last.line}", *above], colour=RED)
+    return message(title, [*lines, "The checks say more: run the check of that function."], colour=RED)
 
 
 # ---------------------------------------------------------------- handing in

@@ -351,9 +351,12 @@ class ChildProcess:
     def __init__(self, torch: bool) -> None:
         package = __package__ or ""
         root = Path(__file__).resolve().parents[package.count(".") + 1]  # where the outermost package lies
-        program = (
-            f"import sys; sys.path[0] = {str(root)!r}; "  # in place of the working directory
-            f"from {package}.worker import main; del sys.path[0]; main({torch})"
+        outermost = package.partition(".")[0]
+        program = (  # its folder is never on the path: a student's random.py there must not stand in for Python's
+            "import sys; del sys.path[0]; from importlib import machinery, util; "
+            f"spec = machinery.PathFinder.find_spec({outermost!r}, [{str(root)!r}]); "
+            f"sys.modules[spec.name] = package = util.module_from_spec(spec); spec.loader.exec_module(package); "
+            f"from {package}.worker import main; main({torch})"
         )
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}

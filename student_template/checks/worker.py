@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import codecs
 import contextlib
 import importlib
 import importlib.abc
@@ -174,6 +175,8 @@ class Workspace(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         linecache.cache[file_name] = (len(source), None, lines, file_name)
         module.__dict__["__file__"] = file_name
         module.__dict__["__builtins__"] = self.builtins
+        if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise SyntaxError(f"{file_name} is saved as UTF-16, which Python does not read: save it as UTF-8")
         exec(compile(source, file_name, "exec", dont_inherit=True), module.__dict__)
 
     def _import(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
@@ -364,7 +367,7 @@ def describe_error(error: BaseException, package: str, loading: bool = False) ->
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(package + "/")]
         trace = "".join(traceback.format_list(frames[-6:]))
         if isinstance(error, SyntaxError):
-            trace = "".join(traceback.format_exception_only(error))
+            trace = "".join(traceback.format_exception_only(error)[:-1])  # the last line is what `text` says
     kind = "raised"
     if isinstance(error, NotImplementedError) and not loading:
         kind = "not_implemented"

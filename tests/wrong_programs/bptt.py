@@ -585,3 +585,24 @@ def rnn_backward_truncated(dh, x, h0, h, W_xh, W_hh, k):
     for s in range(0, x.shape[1], k):
         _, _, dWx, dWh, db = rnn_backward(dh[:, s:s+k], x[:, s:s+k], hp[:, s], h[:, s:s+k], W_xh, W_hh)
     return dWx, dWh, db
+#: rnn_step_backward slope h^2 | dx_t dh_prev dW_xh dW_hh db | B40
+def rnn_step_backward(dh_t, x_t, h_prev, h_t, W_xh, W_hh):
+    da = dh_t * h_t**2
+    return da @ W_xh, da @ W_hh, da.T @ x_t, da.T @ h_prev, da.sum(0)
+#: rnn_step_backward slope with a plus | dx_t dh_prev dW_xh dW_hh db | B41
+def rnn_step_backward(dh_t, x_t, h_prev, h_t, W_xh, W_hh):
+    da = dh_t * (1 + h_t**2)
+    return da @ W_xh, da @ W_hh, da.T @ x_t, da.T @ h_prev, da.sum(0)
+#: rnn_backward_truncated takes the state at the boundary one step late | dW_hh | K40
+def rnn_backward_truncated(dh, x, h0, h, W_xh, W_hh, k):
+    dW_xh, dW_hh, db = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
+    for start in range(0, x.shape[1], k):
+        carry = np.zeros_like(h0)
+        for t in range(min(start + k, x.shape[1]) - 1, start - 1, -1):
+            before = h[:, t - 1] if t > start else h[:, start] if start else h0
+            da = (dh[:, t] + carry) * (1 - h[:, t] ** 2)
+            dW_xh += da.T @ x[:, t]
+            dW_hh += da.T @ before
+            db += da.sum(0)
+            carry = da @ W_hh
+    return dW_xh, dW_hh, db

@@ -86,3 +86,10 @@ def gru_step(x_t, h_prev, W_xh, W_hh, b_x, b_h):
     r, z = s(ax[:, :H] + ah[:, :H]), s(ax[:, H:2*H] + ah[:, H:2*H])
     n = np.tanh(ax[:, 2*H:] + r * ah[:, 2*H:])
     return (1 - z) * n + z * h_prev, np.hstack([r, z])
+#: gru_step reset on what comes from the input | h_t gates | U21
+def gru_step(x_t, h_prev, W_xh, W_hh, b_x, b_h):
+    xr, xz, xn = np.split(x_t @ W_xh.T + b_x, 3, axis=1)
+    hr, hz, hn = np.split(h_prev @ W_hh.T + b_h, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-xr - hr)), 1 / (1 + np.exp(-xz - hz))
+    n = np.tanh(r * xn + hn)
+    return (1 - z) * n + z * h_prev, np.concatenate([r, z, n], axis=1)

@@ -571,3 +571,11 @@ def lstm_backward(dh, dc_last, x, h0, c0, h, c, gates, W_xh, W_hh):
         dx[:, t], gh, gc, a, bb, d = lstm_step_backward(dh[:, t] + gh, gc, x[:, t], hp, cp, c[:, t], gates[:, t], W_xh, W_hh)
         A, B, C = A + a, B + bb, C + d
     return dx, gh, gc, A, B, C
+#: lstm_forward hands the cell to the step as the state, and the state as the cell | h c gates | W19
+def lstm_forward(x, h0, c0, W_xh, W_hh, b):
+    hs, cs, gs = [], [], []
+    h, c = h0, c0
+    for t in range(x.shape[1]):
+        h, c, g = lstm_step(x[:, t], c, h, W_xh, W_hh, b)
+        hs.append(h), cs.append(c), gs.append(g)
+    return np.stack(hs, 1), np.stack(cs, 1), np.stack(gs, 1)

@@ -580,3 +580,17 @@ def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
         s = np.where((t <= lengths)[:, None], new, s)
         hs.append(s)
     return np.stack(hs, 1), s
+#: rnn_forward_masked carries the state and stores the new one | h | V16
+def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
+    h, last = np.zeros((x.shape[0], x.shape[1], len(b))), h0
+    for t in range(x.shape[1]):
+        h[:, t] = np.tanh(x[:, t] @ W_xh.T + last @ W_hh.T + b)
+        last = np.where((lengths > t)[:, None], h[:, t], last)
+    return h, last
+#: rnn_forward_masked takes every length for every sample | h_last | V17
+def rnn_forward_masked(x, lengths, h0, W_xh, W_hh, b):
+    h, last = np.zeros((x.shape[0], x.shape[1], len(b))), h0
+    for t in range(x.shape[1]):
+        last = np.where((lengths > t)[:, None], np.tanh(x[:, t] @ W_xh.T + last @ W_hh.T + b), last)
+        h[:, t] = last
+    return h, h[:, lengths - 1]
