@@ -261,7 +261,8 @@ SYNTAX = [
     (b"%matplotlib inline\n", "SyntaxError: invalid syntax (m.py, line 1)", "%matplotlib inline"),
     (b"x = '\xff'\n", "SyntaxError: (unicode error) 'utf-8' codec can't decode byte 0xff", ""),
     (b"x = 1\0\n", "SyntaxError: source code string cannot contain null bytes", ""),
-    ("x = 1\n".encode("utf-16"), "SyntaxError: memnet/m.py is saved as UTF-16, which Python does not read: save it as UTF-8", ""),
+    ("x = 1\n".encode("utf-16"), "SyntaxError: memnet/m.py is saved as UTF-16, which Python does not read: save it as UTF-8",
+     ""),
     (b"# coding: nonsense\n", "SyntaxError: unknown encoding: nonsense", ""),
 ]  # fmt: skip
 parsing = tabled([source for source, _, _ in SYNTAX])

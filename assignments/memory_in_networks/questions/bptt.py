@@ -645,7 +645,8 @@ QUESTIONS = (
             Mistake("K08", "You begin every chunk with h0. Which state did the forward pass carry into it?",
                     _wrong_loop(h_prev=lambda s: s.h0 if s.t % s.k == 0 else s.h[:, s.t - 1])),
             Mistake("K40", "Before the first step of a chunk stands the state of one step earlier. Which t is that, where the "
-                    "chunk begins at t = 3?", _wrong_loop(h_prev=lambda s: s.h0 if s.t == 0 else s.h[:, s.t - (s.t % s.k != 0)])),
+                    "chunk begins at t = 3?",
+                    _wrong_loop(h_prev=lambda s: s.h0 if s.t == 0 else s.h[:, s.t - (s.t % s.k != 0)])),
             Mistake("K13", "Your gradients are divided by the number of chunks. All chunks use the same "
                     "weights: sum or mean?", _wrong_loop(share=lambda s: 1 / -(-s.T // s.k))),
             Mistake("K14", "All chunks use the same weights. What becomes of the last chunk's dW_xh in your code?",
