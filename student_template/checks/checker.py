@@ -188,9 +188,11 @@ def _lookalikes(checker: Checker) -> list[str]:
     for path in sorted((checker.root / package).iterdir()):
         name = clean(path.name, 80)
         if path.name == package and path.is_dir():
-            notes.append(f"there is a folder {package}/{package}/, which is not read: the modules belong into {package}/ itself.")
+            notes.append(
+                f"there is a folder {package}/{package}/, which is not read: the modules belong into {package}/ itself."
+            )
         for module in modules:
-            copy = re.fullmatch(rf"(copy of )?{module}([ (_-].*)?\.py(\.txt)?", path.name, re.IGNORECASE)
+            copy = re.fullmatch(rf"(copy of )?{module}([ (-].*)?\.py(\.txt)?", path.name, re.IGNORECASE)
             if copy and path.name != f"{module}.py":
                 notes.append(f"{package}/ holds a file {name}, which is not read: only {module}.py is.")
     return notes
