@@ -121,3 +121,22 @@ def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
             A += da.T @ x[:, t]; B += da.T @ seg[t - s]; C += da.sum(0)
             g = da @ W_hh
     return dx, g, A, B, C
+#: rnn_backward_checkpointed keeps a state after its step instead of before it | dx dh0 dW_xh dW_hh db | C16
+def rnn_backward_checkpointed(dh_last, x, h0, W_xh, W_hh, b, k):
+    T, kept, h = x.shape[1], [], h0
+    for t in range(T):
+        h = np.tanh(x[:, t] @ W_xh.T + h @ W_hh.T + b)
+        if t % k == 0:
+            kept.append(h)
+    dx, g = np.zeros_like(x), dh_last
+    dW_xh, dW_hh, db = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros_like(b)
+    for lo in reversed(range(0, T, k)):
+        states = [kept.pop()]
+        for t in range(lo, min(lo + k, T)):
+            states.append(np.tanh(x[:, t] @ W_xh.T + states[-1] @ W_hh.T + b))
+        for t in reversed(range(lo, min(lo + k, T))):
+            da = g * (1 - states.pop() ** 2)
+            dx[:, t] = da @ W_xh
+            dW_xh, dW_hh, db = dW_xh + da.T @ x[:, t], dW_hh + da.T @ states[-1], db + da.sum(0)
+            g = da @ W_hh
+    return dx, g, dW_xh, dW_hh, db

@@ -53,10 +53,12 @@ def _wrong(
     cut: bool = False, late: bool = False, order: Callable[[list[int]], Any] = reversed,
     state: str = "after", bias: bool = True, start: str = "h0", last: bool = True, upstream: str = "last",
     overwrite: bool = False, mean: bool = False, short: bool = False, first_grad: str = "carry",
+    off: int = 0,
 ) -> Any:  # fmt: skip
     """Checkpointing gone wrong where an argument says so.
 
-    cut: the carry starts anew in each segment. late: the state of the next segment is taken. order: of segments.
+    cut: the carry starts anew in each segment. late: the state of the next segment is taken. off: how many
+    steps too late a state is kept. order: of segments.
     state: h of which step the slope is taken of. bias: whether recomputation has it. start: state of the first
     segment. upstream: where dh_last comes in: at the last step, in each segment, at all steps. last: whether the ragged
     segment runs. short: whether recomputing stops one step early.
@@ -76,7 +78,7 @@ def _wrong(
                 carry = np.zeros_like(carry)
             if upstream == "each" and lo != starts[-1]:
                 carry = carry + dh_last
-            seg = full[:, min(lo + k, T) if late else lo]
+            seg = full[:, min(lo + k, T) if late else lo + off]
             states = [seg]
             for t in range(lo, min(lo + k, T)):
                 states.append(np.tanh(x[:, t] @ W_xh.T + states[-1] @ W_hh.T + (b if bias else 0)))
@@ -216,6 +218,8 @@ QUESTIONS = (
         mistakes=(
             Mistake("C01", "The state that was kept for a segment is the one before its first step. Which do you take?",
                     _wrong(late=True)),
+            Mistake("C16", "You keep a state when its step has run. Which state does step 0 of the first segment start from "
+                    "in yours?", _wrong(off=1)),
             Mistake("C02", "Your result is that of truncated backpropagation. What does a segment need from the one "
                     "after it?", _wrong(cut=True)),
             Mistake("C03", "Do the states that you recompute equal the ones that you kept? What stands in the step "
