@@ -8,9 +8,12 @@ and no line of the solution is in a student's file.
 from __future__ import annotations
 
 import ast
+import hashlib
+import re
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from .bake import Assignment, AssignmentError, public
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 GIVEN = "# GIVEN"  # behind a statement or a def: students get it
+LEFT = re.compile(r"\..+\.\d+\.tmp")  # a file under a temporary name, of a run that was killed
 # The engine's modules that stand alone: the student's checker is these, as they are.
 CHECKS = (
     "question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker", "display", "grader",
@@ -248,8 +252,10 @@ def _own_files(assignment: Assignment) -> dict[str, bytes]:
     own, found = assignment.folder / "student", {}
     for file in sorted(own.rglob("*")):
         name = file.relative_to(own).as_posix()
-        if not file.is_file() or "__pycache__" in file.parts:
+        if "__pycache__" in file.parts or (file.is_dir() and not file.is_symlink()):
             continue
+        if not file.is_file():
+            raise AssignmentError(f"{file}: is no file and no folder but a link or the like; put there what it stands for")
         data = file.read_bytes()
         try:
             leaks.refuse_odd_file(name, data)
@@ -351,7 +357,7 @@ def stale_files(template: Path, files: Mapping[str, bytes]) -> list[str]:
         path = template / name
         if not path.exists():
             found.append(f"{name}: is missing")
-        elif path.read_bytes().replace(b"\r\n", b"\n") != data and path.read_bytes() != data:
+        elif not path.is_file() or path.read_bytes().replace(b"\r\n", b"\n") != data != path.read_bytes():
             found.append(f"{name}: is stale")
     found += [f"{name}: is not generated" for name in _others(template, files)]
     return found
@@ -363,14 +369,56 @@ def _others(template: Path, files: Mapping[str, bytes]) -> list[str]:
     return [name for name in names if name not in files]
 
 
-def write_template(template: Path, files: Mapping[str, bytes]) -> None:
-    """Write what has changed and remove what is not generated."""
+def write_template(template: Path, files: Mapping[str, bytes], aside: Path, known: Mapping[str, str]) -> list[str]:
+    """Write what has changed and take away what is not generated. Nothing is lost: what a person wrote goes to `aside`.
+
+    known: SHA-256 of what the last release wrote, by path; that alone is not kept. Returns a line for each thing put aside.
+    """
+    said = []
+
+    def keep(name: str) -> None:
+        kept = _put_aside(template / name, aside / name)
+        said.append(f"{template / name}: was not written by the last release here; it is kept as {kept}")
+
+    for name in _others(template, files):
+        if known.get(name) in _digests(template / name) or LEFT.fullmatch(Path(name).name):
+            (template / name).unlink()
+    for name in _foreign(template, files):
+        keep(name)
     for name, data in files.items():
         path = template / name
-        if not path.exists() or path.read_bytes() != data:
-            write_file(path, data)
-    for name in _others(template, files):
-        (template / name).unlink()
+        if path.is_file() and path.read_bytes() == data:
+            continue
+        if path.exists() and not _digests(path) & {known.get(name), hashlib.sha256(data).hexdigest()}:
+            keep(name)
+        write_file(path, data)
+    return said
+
+
+def _foreign(template: Path, files: Mapping[str, bytes]) -> list[str]:
+    """What is not generated: a folder as a whole if nothing in it is."""
+    folders = {parent for name in files for parent in PurePosixPath(name).parents}
+    found = set()
+    for name in map(PurePosixPath, _others(template, files)):
+        alone = [parent for parent in name.parents if parent not in folders]
+        found.add((alone[-1] if alone else name).as_posix())
+    return sorted(found)
+
+
+def _digests(path: Path) -> set[str | None]:
+    """SHA-256 of a file as it is, and as it was before git gave it another system's line ends; nothing for a folder."""
+    data = path.read_bytes() if path.is_file() else b""
+    return {hashlib.sha256(each).hexdigest() for each in (data, data.replace(b"\r\n", b"\n")) if path.is_file()}
+
+
+def _put_aside(path: Path, aside: Path) -> Path:
+    """Move it there, or beside what was put there before. Returns where it is."""
+    free, number = aside, 1
+    while free.exists() or free.is_symlink():
+        free, number = aside.with_name(f"{aside.name}.{number}"), number + 1
+    free.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(path, free)
+    return free
 
 
 def solution_files(assignment: Assignment) -> dict[str, bytes]:
