@@ -9,8 +9,10 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import math
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,12 +30,14 @@ from ..checks.question import (
     Case,
     Compute,
     DeclarationError,
+    Mistake,
     Question,
     Written,
     axis_size,
     bound_shape,
     parse_call,
     parse_spec,
+    shape_text,
     validate,
     validate_written,
 )
@@ -83,19 +87,73 @@ def load_assignment(folder: Path) -> Assignment:
         questions += loaded.QUESTIONS
     for question in questions:
         try:
+            _refuse_odd_values(question)
             validate(question)
         except DeclarationError as error:
             raise AssignmentError(f"{folder / 'questions'}: {error}") from None
-    names = [question.name for question in questions]
-    if len(set(names)) != len(names):
-        raise AssignmentError(f"{folder / 'questions'}: two questions have the same name; rename one")
     written = _written(folder, settings.get("written", []))
+    _refuse_doubles(folder, [*questions, *written], settings["parts"])
     _check_total(folder, settings.get("total"), questions, written)
     return Assignment(
         folder, settings["name"], settings["title"], settings["version"], settings["package"], settings["parts"],
         tuple(sorted(questions, key=lambda question: (question.part, int(question.number[1:])))),
         load_properties(folder), source_hash(folder), written, settings["hidden_seed"],
     )  # fmt: skip
+
+
+def _refuse_odd_values(question: Any) -> None:
+    """Refuse what Python takes and what is meant otherwise. Raises DeclarationError."""
+    if not isinstance(question, Question):
+        raise DeclarationError(f"QUESTIONS holds {question!r:.60}, which is no Question; is a comma or a bracket missing?")
+    who = f"question {question.name}"
+    if not str(question.name).isidentifier():
+        raise DeclarationError(f"{who}: write the name as a Python name, as in rnn_step")
+    for key, value, kind in (
+        ("calls", question.calls, str),
+        ("cases", question.cases, Case),
+        ("mistakes", question.mistakes, Mistake),
+    ):
+        if not isinstance(value, tuple | list) or not all(isinstance(each, kind) for each in value):
+            raise DeclarationError(f"{who}: {key} must be a tuple of {kind.__name__}; one alone takes a comma behind it")
+    for key, number in (("points", question.points), ("minutes", question.minutes), ("seconds", question.seconds)):
+        _refuse_no_number(who, key, number)
+    for case in question.cases:
+        _refuse_odd_sizes(who, case)
+    for mistake in question.mistakes:
+        if not callable(mistake.computes) and not isinstance(mistake.computes, Mapping):
+            raise DeclarationError(
+                f"{who}: mistake {mistake.name}: {mistake.computes!r:.60} is no function; write a wrong program"
+            )
+
+
+def _refuse_odd_sizes(who: str, case: Case) -> None:
+    """A misspelt setting of a case is taken for a size. Raises DeclarationError."""
+    for key, size in case.sizes.items():
+        if type(size) is not int or size < 0:
+            known = "hidden, costs, calls, draw, layout, hint, verdict, budget and waive"
+            raise DeclarationError(
+                f"{who}: case {case.name}: {key}={size!r} is no size, which is a count; settings are {known}"
+            )
+
+
+def _refuse_no_number(who: str, key: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise DeclarationError(f"{who}: {key} is {value!r}; write a number")
+
+
+def _refuse_doubles(folder: Path, asked: Sequence[Question | Written], parts: Mapping[str, str]) -> None:
+    """Names and numbers are of one question each, and every number's letter is a part. Raises AssignmentError."""
+    for key in ("name", "number"):
+        seen: set[str] = set()
+        for each in asked:
+            said = getattr(each, key)
+            if said in seen:
+                raise AssignmentError(f"{folder / 'questions'}: two questions have the same {key} {said!r}; change one of them")
+            seen.add(said)
+    for each in asked:
+        if each.number[0] not in parts:
+            raise AssignmentError(f"{folder / 'assignment.toml'}: [parts] has no {each.number[0]}, which {each.name} "
+                                  f"({each.number}) belongs to; add it, or number the question otherwise")  # fmt: skip
 
 
 def _check_total(folder: Path, total: Any, questions: Sequence[Question], written: Sequence[Written]) -> None:
@@ -114,16 +172,33 @@ def _written(folder: Path, entries: Any) -> tuple[Written, ...]:
     path = folder / "assignment.toml"
     found = []
     for entry in entries:
-        lists = {
-            "rubric": tuple((item["points"], item["text"]) for item in entry.get("rubric", ())),
-            "misconceptions": tuple((item["claim"], item["why"]) for item in entry.get("misconceptions", ())),
-            "evidence": tuple(entry.get("evidence", ())),
-        }
         try:
+            lists = {
+                "rubric": _pairs(entry, "rubric", "points", "text"),
+                "misconceptions": _pairs(entry, "misconceptions", "claim", "why"),
+                "evidence": tuple(entry.get("evidence", ())),
+            }
             found.append(Written(**{**entry, **lists}))
+            who = f"written question {found[-1].name}"
+            for key, value in (("points", found[-1].points), ("minutes", found[-1].minutes)):
+                _refuse_no_number(who, key, value)
+            for points, _ in found[-1].rubric:
+                _refuse_no_number(who, "points in its rubric", points)
             validate_written(found[-1])
         except (TypeError, DeclarationError) as error:
             raise AssignmentError(f"{path}: [[written]]: {error}") from None
+    return tuple(found)
+
+
+def _pairs(entry: Mapping[str, Any], key: str, *fields: str) -> tuple[tuple[Any, Any], ...]:
+    """A list of tables with two fields each, as pairs. Raises DeclarationError."""
+    found = []
+    for item in entry.get(key, ()):
+        if not isinstance(item, dict) or set(item) != set(fields):
+            raise DeclarationError(
+                f"{entry.get('name')}: {key} has {item!r:.60}; write {{ {fields[0]} = ..., {fields[1]} = ... }}"
+            )
+        found.append((item[fields[0]], item[fields[1]]))
     return tuple(found)
 
 
@@ -192,8 +267,16 @@ def _import(name: str, path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise AssignmentError(f"{path}: {type(error).__name__}: {error}; mend the file") from error
+        raise AssignmentError(f"{path}{_line_of(error, path)}: {type(error).__name__}: {error}; mend the file") from error
     return module
+
+
+def _line_of(error: BaseException, path: Path) -> str:
+    """Where in a file an error was raised, as ":line"; the outermost place counts, which is where a question stands."""
+    if isinstance(error, SyntaxError):
+        return ""  # says it itself
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f":{lines[0]}" if lines else ""
 
 
 def source_hash(folder: Path) -> str:
@@ -331,6 +414,8 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
         expected = values(question.oracle, inputs)
     except Exception as error:
         raise DeclarationError(f"case {case.name}: the oracle raises {type(error).__name__}: {error}") from error
+    if not case.calls:  # calls of a case's own may give parts and sums
+        _refuse_other_axes(question, case, expected)
     # A measured case is large and says nothing that the others do not: it has no part in naming mistakes.
     moved = [values(question.oracle, _moved(inputs, pattern)) for pattern in range(1 if case.budget else SIGNS)]
     tolerances = _tolerances(expected, moved, case.sizes)
@@ -343,6 +428,15 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
         case.name, case.hidden, case.costs, tuple(case.calls), sizes, case.hint, "", layouts, returns,
         inputs, evidence, expected, tolerances, mistakes, case.budget(sizes) if case.budget else 0,
     )  # fmt: skip
+
+
+def _refuse_other_axes(question: Question, case: Case, expected: Mapping[str, Any]) -> None:
+    """What the oracle gives has the axes that are declared: students are told these. Raises DeclarationError."""
+    for name, value in expected.items():
+        spec = parse_spec(question.outputs[owner(name, question.outputs)])
+        if spec.kind == "array" and np.shape(value) != bound_shape(spec, case.sizes):
+            says = f"has shape {np.shape(value)}, and outputs says {shape_text(spec, case.sizes)}"
+            raise DeclarationError(f"case {case.name}: the oracle's {name} {says}; mend one of them")
 
 
 # ---------------------------------------------------------------- what a case cannot see
