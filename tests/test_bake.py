@@ -151,13 +151,27 @@ def test_several_functions_and_a_mistake_in_one_of_them() -> None:
         (lambda x, w: ((x * w).T, x @ w), {"y"}),
         (lambda x, w: (x * w / 0, x @ w), {"y"}),
         (lambda x, w: (x * w, None), {"z"}),
-        (lambda x, w: x[99], {"y", "z"}),
-        (lambda x, w: x, {"y", "z"}),
     ],
 )
 def test_mistakes_are_stored_where_they_differ(computes: Callable[..., Any], stored: set[str]) -> None:
     found = baked(mistakes=(Mistake("some", "?", computes),))
     assert [set(case.mistakes["some"]) for case in found.cases] == [stored] * 2
+
+
+@pytest.mark.parametrize(
+    ("raises", "says"),
+    [
+        (lambda x, w: x[99], "IndexError: index 99 "),
+        (lambda x: x, "TypeError: "),
+        (lambda x, w: missing, "NameError: name 'missing' is not defined"),  # noqa: F821
+        (lambda x, w: x, "scale returned one ndarray; expected 2"),
+    ],
+)
+def test_a_mistake_that_always_raises_is_refused(raises: Callable[..., Any], says: str) -> None:
+    with pytest.raises(DeclarationError, match=rf"^mistake some raises in every case \({says}.*\); write a program that gives"):
+        baked(mistakes=(Mistake("some", "?", raises),))
+    found = baked(mistakes=(Mistake("some", "?", lambda x, w: raises(x, w) if len(x) < 4 else (x * w * 2, x @ w)),))
+    assert [set(case.mistakes["some"]) for case in found.cases] == [{"y", "z"}, {"y"}]
 
 
 def test_mistake_is_stored_in_the_cases_that_it_fails() -> None:
@@ -393,6 +407,12 @@ def test_hidden_hints_are_shown_as_the_settings_say(tmp_path: Path, settings: st
         ({"toml": TOML.replace("hidden_seed", "seed")}, "assignment.toml", "lacks hidden_seed; add it"),
         ({"toml": TOML.replace("drawn by chance, they say", "toy-task")}, "assignment.toml",
          "hidden_seed is easily guessed; write 16 characters or more"),
+        ({"toml": TOML.replace('"1.0"', "1.0")}, "assignment.toml", "version is 1.0; write it as text in quotes"),
+        ({"toml": TOML.replace('"A toy"', "''")}, "assignment.toml", "title is ''; write it as text in quotes"),
+        ({"toml": TOML.replace("toy-task", "../toy")}, "assignment.toml", "name is '../toy', and files are named after it"),
+        ({"toml": TOML.replace('"toy"', '"checks"')}, "assignment.toml", "package is 'checks'; write the name of a folder"),
+        ({"toml": TOML.replace('["first"]', '"first"')}, "assignment.toml", "questions is 'first'; write a list of files in"),
+        ({"toml": TOML.replace('[parts]\nA = "All"', 'parts = "A"')}, "assignment.toml", "parts is 'A'; write a table"),
         ({"toml": TOML.replace('"first"', '"first", "second"')}, "questions/second.py",
          "is not there; write it, or take it out of assignment.toml"),
         ({"first": "QUESTIONS = ["}, "questions/first.py", r"SyntaxError: .*; mend the file"),

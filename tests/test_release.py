@@ -92,7 +92,7 @@ def test_points_stand_in_the_stub(assignment: Assignment) -> None:
     assert '"""Say what f does.\n\n    Question B9, 1 point, about 7 minutes.\n\n    Equation:' in stub
     with pytest.raises(AssignmentError, match=r"m\.py:1: has no g, which question"):
         release.add_points("x = 1\n", "m.py", {"g": question})
-    with pytest.raises(AssignmentError, match=r"m\.py:1: g has no docstring"):
+    with pytest.raises(AssignmentError, match=r"m\.py: g has no docstring"):
         release.add_points("def g():\n    pass\n", "m.py", {"g": question})
 
 
@@ -248,8 +248,10 @@ def edit(path: Path, old: str, new: str) -> None:
         # a stub that cannot be imported: what it imports is not given out
         ("reference/memnet/rnn.py", "import numpy as np\n", "import numpy as np\nfrom .lost import things\n",
          "question rnn_step: the solution earns 0"),
+        ("assignments/memory_in_networks/questions/rnn.py", 'number="B3", module="rnn"', 'number="B3", module="rrn"',
+         "question output_head: there is no reference/memnet/rrn.py; write it, or mend the name of the module"),
     ],
-    ids=["wrong solution", "no marker", "leak", "no stub"],
+    ids=["wrong solution", "no marker", "leak", "no stub", "no module"],
 )  # fmt: skip
 def test_nothing_wrong_is_released(project: Path, file: str, old: str, new: str, says: str, run: Run) -> None:
     if "leak" in new:

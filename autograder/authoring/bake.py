@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import math
+import re
 import sys
 import tomllib
 import traceback
@@ -44,6 +45,7 @@ from ..checks.question import (
 from ..checks.worker import plain, run_calls
 
 Inputs = dict[str, Any]
+Raised = dict[str, list[str]]  # what each mistake raised, a case each
 EPS64, EPS32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 FLOAT32_MOST = 1e-4  # no value is called right to float32 accuracy beyond this
 HIDDEN_SEED = 16  # characters, at the least
@@ -216,8 +218,30 @@ def load_settings(folder: Path) -> dict[str, Any]:
         raise AssignmentError(f"{path}: lacks {', '.join(sorted(missing))}; add it")
     if not isinstance(settings["hidden_seed"], str) or len(settings["hidden_seed"]) < HIDDEN_SEED:
         raise AssignmentError(f"{path}: hidden_seed is easily guessed; write {HIDDEN_SEED} characters or more, by chance")
+    _check_names(path, settings)
     _check_hint_settings(path, settings)
     return settings
+
+
+def _check_names(path: Path, settings: Mapping[str, Any]) -> None:
+    """What files and folders are named after are names, and what is a list is one. Raises AssignmentError."""
+    for key in ("name", "title", "version", "package"):
+        if not isinstance(settings[key], str) or not settings[key].strip():
+            raise AssignmentError(f"{path}: {key} is {settings[key]!r}; write it as text in quotes")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", settings["name"]):
+        raise AssignmentError(
+            f"{path}: name is {settings['name']!r}, and files are named after it; write letters, digits, - and _"
+        )
+    if not settings["package"].isidentifier() or settings["package"] in ("checks", "lab", "reference"):
+        raise AssignmentError(
+            f"{path}: package is {settings['package']!r}; write the name of a folder of reference/, as in memnet"
+        )
+    if not isinstance(settings["questions"], list) or not all(isinstance(each, str) for each in settings["questions"]):
+        raise AssignmentError(
+            f"{path}: questions is {settings['questions']!r}; write a list of files in questions/, as in ['rnn']"
+        )
+    if not isinstance(settings["parts"], dict):
+        raise AssignmentError(f"{path}: parts is {settings['parts']!r}; write a table [parts] with a title a letter")
 
 
 def _check_hint_settings(path: Path, settings: Mapping[str, Any]) -> None:
@@ -342,10 +366,12 @@ def bake_question(question: Question, seed: str, properties: Mapping[str, Proper
     hidden_seed: what hidden cases are drawn from besides; whoever knows a seed, the code and a case's name knows its inputs.
     """
     secret = f"{seed}/{hidden_seed}" if hidden_seed else seed
-    cases = tuple(_bake_case(question, case, secret if case.hidden else seed) for case in question.cases)
+    raised: Raised = {mistake.name: [] for mistake in question.mistakes}
+    cases = tuple(_bake_case(question, case, secret if case.hidden else seed, raised) for case in question.cases)
     if not question.verdict:
         _refuse_unseen_mistakes(question, cases)
-    _check_properties(question, cases, properties)
+    _check_properties(question, cases, properties, raised)
+    _refuse_raising_mistakes(raised, sum(bool(case.verdict) == bool(question.verdict) and not case.budget for case in cases))
     return BakedQuestion(
         question.name, question.number, question.module, question.points, question.calls, dict(question.outputs),
         question.gates, question.torch, question.seconds, {m.name: m.hint for m in question.mistakes}, cases,
@@ -386,7 +412,7 @@ def compute_lookup(question: Question, compute: Compute) -> Callable[[str], Any]
     return functions.__getitem__
 
 
-def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
+def _bake_case(question: Question, case: Case, seed: str, raised: Raised) -> BakedCase:
     calls = [parse_call(text) for text in case.calls or question.calls]
     everything = draw_inputs(question, case, seed)
     _refuse_blind_spots(question, case, everything)
@@ -421,7 +447,7 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
     tolerances = _tolerances(expected, moved, case.sizes)
     mistakes = {}
     for mistake in () if case.budget else question.mistakes:
-        different = _differences(expected, _mistaken(values, mistake.computes, inputs, expected), tolerances)
+        different = _differences(expected, _mistaken(values, mistake, inputs, expected, raised), tolerances)
         if different:
             mistakes[mistake.name] = different
     return BakedCase(
@@ -578,13 +604,18 @@ def _tolerances(
 
 
 def _mistaken(
-    values: Callable[[Compute, Inputs], dict[str, Any]], compute: Compute, inputs: Inputs, expected: dict[str, Any]
+    values: Callable[[Compute, Inputs], dict[str, Any]],
+    mistake: Mistake,
+    inputs: Inputs,
+    expected: dict[str, Any],
+    raised: Raised,
 ) -> dict[str, Any]:
     """What a mistake gives; one that crashes on a case fails it without a value of its own."""
     with np.errstate(all="ignore"):
         try:
-            return values(compute, inputs)
-        except Exception:  # a mistake may crash wherever a student's program would
+            return values(mistake.computes, inputs)
+        except Exception as error:  # a mistake may crash wherever a student's program would
+            raised[mistake.name].append(_told(error))
             return dict.fromkeys(expected)
 
 
@@ -616,7 +647,22 @@ def _refuse_unseen_mistakes(question: Question, cases: tuple[BakedCase, ...]) ->
                 raise DeclarationError(f"mistake {mistake.name} passes every {word} case; add a case that it fails")
 
 
-def _check_properties(question: Question, cases: tuple[BakedCase, ...], properties: Mapping[str, Property]) -> None:
+def _told(error: Exception) -> str:
+    """What an error says; one of `run_calls` says it in words."""
+    report = getattr(error, "report", None)
+    return report["text"] if isinstance(report, dict) else f"{type(error).__name__}: {error}"
+
+
+def _refuse_raising_mistakes(raised: Raised, cases: int) -> None:
+    """A mistake that gives nothing in any case names nobody's mistake, and is most often misspelt. Raises DeclarationError."""
+    for name, errors in raised.items():
+        if errors and len(errors) == cases:
+            raise DeclarationError(f"mistake {name} raises in every case ({errors[0]}); write a program that gives something")
+
+
+def _check_properties(
+    question: Question, cases: tuple[BakedCase, ...], properties: Mapping[str, Property], raised: Raised
+) -> None:
     """A property must accept the oracle's answers and, on some public and some hidden case, refuse each mistake's."""
     judged = [case for case in cases if case.verdict]
     for case in judged:
@@ -630,15 +676,17 @@ def _check_properties(question: Question, cases: tuple[BakedCase, ...], properti
     for mistake in question.mistakes:
         for hidden, word in ((False, "public"), (True, "hidden")):
             some = [case for case in judged if case.hidden is hidden]
-            if all(_holds(question, case, mistake.computes, properties) for case in some):
+            held = [_holds(question, case, mistake, properties, raised) for case in some]
+            if all(held):
                 raise DeclarationError(f"mistake {mistake.name} passes every {word} case; add a case that it fails")
 
 
-def _holds(question: Question, case: BakedCase, compute: Compute, properties: Mapping[str, Property]) -> bool:
+def _holds(question: Question, case: BakedCase, mistake: Mistake, properties: Mapping[str, Property], raised: Raised) -> bool:
     """Whether a mistake has the property; one that crashes has not."""
     try:
-        return not any(_property(question, case, compute, properties).values())
-    except Exception:  # a mistake may crash wherever a student's program would
+        return not any(_property(question, case, mistake.computes, properties).values())
+    except Exception as error:  # a mistake may crash wherever a student's program would
+        raised[mistake.name].append(_told(error))
         return False
 
 

@@ -183,7 +183,7 @@ def add_points(stub: str, path: str, questions: Mapping[str, Question]) -> str:
             raise AssignmentError(f"{path}:1: has no {name}, which question {question.name} asks for; write it")
         docstring = found[name].body[0]
         if ast.get_docstring(found[name]) is None:
-            raise AssignmentError(f"{path}:{found[name].lineno}: {name} has no docstring; students need one")
+            raise AssignmentError(f"{path}: {name} has no docstring; students need one")
         points = f"{question.points:g} point{'s' if question.points != 1 else ''}"
         after = docstring.lineno
         while after < (docstring.end_lineno or after) and lines[after - 1].strip():
@@ -214,6 +214,10 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
     """Everything in the student's folder, by path. Raises AssignmentError if it would be wrong to give it out."""
     root = assignment.folder.parent.parent
     splits = _splits(root / "reference" / assignment.package, root)
+    for question in assignment.questions:
+        if question.module not in splits:
+            path = f"reference/{assignment.package}/{question.module}.py"
+            raise AssignmentError(f"question {question.name}: there is no {path}; write it, or mend the name of the module")
     files: dict[str, str] = {}
     for name, split in splits.items():
         if split.empty:
