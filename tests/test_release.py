@@ -216,7 +216,7 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     settings = tmp_path / "assignments" / "memory_in_networks" / "assignment.toml"
     text = re.sub(r"(?m)^questions = .*", 'questions = ["rnn"]', settings.read_text(encoding="utf-8"))
-    settings.write_text(re.sub(r"(?m)^total = .*", "", text), encoding="utf-8")
+    settings.write_text(re.sub(r"(?m)^(total|leaderboard) = .*", "", text), encoding="utf-8")
     for path in (tmp_path / "reference" / "memnet").glob("*.py"):
         if path.stem not in ("rnn", "__init__"):
             path.unlink()
@@ -250,8 +250,10 @@ def edit(path: Path, old: str, new: str) -> None:
          "question rnn_step: the solution earns 0"),
         ("assignments/memory_in_networks/questions/rnn.py", 'number="B3", module="rnn"', 'number="B3", module="rrn"',
          "question output_head: there is no reference/memnet/rrn.py; write it, or mend the name of the module"),
+        ("assignments/memory_in_networks/assignment.toml", "[gradescope]", '[gradescope]\nleaderboard = "rnn_stepp"',
+         "[gradescope]: leaderboard = 'rnn_stepp' is no question that is declared; mend the name"),
     ],
-    ids=["wrong solution", "no marker", "leak", "no stub", "no module"],
+    ids=["wrong solution", "no marker", "leak", "no stub", "no module", "no leaderboard"],
 )  # fmt: skip
 def test_nothing_wrong_is_released(project: Path, file: str, old: str, new: str, says: str, run: Run) -> None:
     if "leak" in new:

@@ -71,6 +71,9 @@ def settings_of(assignment: Path) -> tuple[Settings, dict[str, Any], str]:
 def build(assignment: Assignment, baked: Bundle, template: Mapping[str, bytes]) -> Release:
     """The four zips and the manifest. Raises AssignmentError."""
     settings, rules, index = settings_of(assignment.folder)
+    if settings.leaderboard and settings.leaderboard not in [question.name for question in baked.questions]:
+        where = f"{assignment.folder / 'assignment.toml'}: [gradescope]: leaderboard = {settings.leaderboard!r}"
+        raise AssignmentError(f"{where} is no question that is declared; mend the name")
     constraints = assignment.folder.parent.parent / "constraints.txt"
     bundle = bundles.to_bytes(baked)
     engine = packages.engine_files(assignment.folder, bundle, settings, rules)
