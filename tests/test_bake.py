@@ -413,6 +413,8 @@ def test_hidden_hints_are_shown_as_the_settings_say(tmp_path: Path, settings: st
         ({"toml": TOML.replace('"toy"', '"checks"')}, "assignment.toml", "package is 'checks'; write the name of a folder"),
         ({"toml": TOML.replace('["first"]', '"first"')}, "assignment.toml", "questions is 'first'; write a list of files in"),
         ({"toml": TOML.replace('[parts]\nA = "All"', 'parts = "A"')}, "assignment.toml", "parts is 'A'; write a table"),
+        ({"toml": "gradescope = 3" + TOML}, "assignment.toml", "gradescope is 3; write a table, which begins"),
+        ({"toml": TOML + "[lat]\npolicy = 'none'"}, "assignment.toml", "there is no setting lat; there are deadline, "),
         ({"toml": TOML.replace('"first"', '"first", "second"')}, "questions/second.py",
          "is not there; write it, or take it out of assignment.toml"),
         ({"first": "QUESTIONS = ["}, "questions/first.py", r"SyntaxError: .*; mend the file"),
@@ -501,6 +503,13 @@ def test_an_oracle_with_other_axes_is_named(tmp_path: Path) -> None:
     says = r"question two: case a: the oracle's y has shape \(3,\), and outputs says \(N, 4N\) = \(3, 12\); mend one of them"
     with pytest.raises(AssignmentError, match=says):
         bake(found)
+
+
+def test_settings_in_another_encoding_are_named(tmp_path: Path) -> None:
+    path = folder(tmp_path) / "assignment.toml"
+    path.write_bytes(path.read_bytes() + "# Zurück".encode("cp1252"))
+    with pytest.raises(AssignmentError, match=r"assignment\.toml:\d+: is not text in UTF-8; save it as UTF-8"):
+        load_assignment(tmp_path)
 
 
 def test_oracle_that_crashes_is_named(tmp_path: Path) -> None:

@@ -94,6 +94,9 @@ def test_points_stand_in_the_stub(assignment: Assignment) -> None:
         release.add_points("x = 1\n", "m.py", {"g": question})
     with pytest.raises(AssignmentError, match=r"m\.py: g has no docstring"):
         release.add_points("def g():\n    pass\n", "m.py", {"g": question})
+    for docstring in ('"""Say it."""', "'Say it.'", '"""Say\n    it.\n    """'):
+        with pytest.raises(AssignmentError, match=r"m\.py: g's docstring is one paragraph; write a first line, an empty one"):
+            release.add_points(f"def g():\n    {docstring}\n    pass\n", "m.py", {"g": question})
 
 
 def test_every_stub_raises_and_documents(template: Mapping[str, bytes], assignment: Assignment) -> None:

@@ -192,6 +192,16 @@ def _written(folder: Path, entries: Any) -> tuple[Written, ...]:
     return tuple(found)
 
 
+def read_source(path: Path) -> str:
+    """A text file of staff, its lines ended as here. Raises AssignmentError for one that is not in UTF-8, and OSError."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise AssignmentError(f"{path}:{line}: is not text in UTF-8; save it as UTF-8") from None
+
+
 def _pairs(entry: Mapping[str, Any], key: str, *fields: str) -> tuple[tuple[Any, Any], ...]:
     """A list of tables with two fields each, as pairs. Raises DeclarationError."""
     found = []
@@ -208,14 +218,18 @@ def load_settings(folder: Path) -> dict[str, Any]:
     """The contents of ``assignment.toml``. Raises AssignmentError."""
     path = folder / "assignment.toml"
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(read_source(path))
     except OSError as error:
         raise AssignmentError(f"{path}: {error.strerror}; name the folder of an assignment") from None
     except tomllib.TOMLDecodeError as error:
         raise AssignmentError(f"{path}: {error}; mend the file") from None
-    missing = {"name", "title", "version", "package", "parts", "questions", "hidden_seed"} - set(settings)
-    if missing:
-        raise AssignmentError(f"{path}: lacks {', '.join(sorted(missing))}; add it")
+    needed = {"name", "title", "version", "package", "parts", "questions", "hidden_seed"}
+    if needed - set(settings):
+        raise AssignmentError(f"{path}: lacks {', '.join(sorted(needed - set(settings)))}; add it")
+    known = needed | {"written", *RULES}
+    if set(settings) - known:
+        unknown = ", ".join(sorted(set(settings) - known))
+        raise AssignmentError(f"{path}: there is no setting {unknown}; there are {', '.join(sorted(known))}")
     if not isinstance(settings["hidden_seed"], str) or len(settings["hidden_seed"]) < HIDDEN_SEED:
         raise AssignmentError(f"{path}: hidden_seed is easily guessed; write {HIDDEN_SEED} characters or more, by chance")
     _check_names(path, settings)
@@ -240,8 +254,9 @@ def _check_names(path: Path, settings: Mapping[str, Any]) -> None:
         raise AssignmentError(
             f"{path}: questions is {settings['questions']!r}; write a list of files in questions/, as in ['rnn']"
         )
-    if not isinstance(settings["parts"], dict):
-        raise AssignmentError(f"{path}: parts is {settings['parts']!r}; write a table [parts] with a title a letter")
+    for key in ("parts", "late", "points", "gradescope"):
+        if not isinstance(settings.get(key, {}), dict):
+            raise AssignmentError(f"{path}: {key} is {settings[key]!r}; write a table, which begins with [{key}]")
 
 
 def _check_hint_settings(path: Path, settings: Mapping[str, Any]) -> None:

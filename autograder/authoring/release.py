@@ -25,7 +25,7 @@ from ..checks.judge import judge_question
 from ..checks.question import Question, parse_call
 from ..checks.runner import ProcessRunner
 from . import leaks, notebook
-from .bake import Assignment, AssignmentError, public
+from .bake import Assignment, AssignmentError, public, read_source
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 GIVEN = "# GIVEN"  # behind a statement or a def: students get it
@@ -188,6 +188,9 @@ def add_points(stub: str, path: str, questions: Mapping[str, Question]) -> str:
         after = docstring.lineno
         while after < (docstring.end_lineno or after) and lines[after - 1].strip():
             after += 1
+        if lines[after - 1].strip():
+            says = f"{path}: {name}'s docstring is one paragraph; write a first line, an empty one, and what students need"
+            raise AssignmentError(says)
         text = f"{' ' * docstring.col_offset}Question {question.number}, {points}, about {question.minutes} minutes."
         inserts.append((after, text))
     for after, text in sorted(inserts, reverse=True):
@@ -230,13 +233,13 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
             )
         files[f"{assignment.package}/{name}.py"] = add_points(split.stub, path, asked)
     engine = Path(__file__).resolve().parent.parent / "checks"
-    files |= {f"checks/{name}.py": _text(engine / f"{name}.py") for name in CHECKS}
+    files |= {f"checks/{name}.py": read_source(engine / f"{name}.py") for name in CHECKS}
     files |= {
         "checks/__init__.py": CHECKS_INIT,
         "checks/__main__.py": CHECKS_MAIN,
         "checks/test_checks.py": CHECKS_TEST,
     }
-    files["checks/properties.py"] = _text(assignment.folder / "properties.py")
+    files["checks/properties.py"] = read_source(assignment.folder / "properties.py")
     result = {name: text.encode() for name, text in files.items()} | _own_files(assignment)
     result[notebook.file_name(assignment)] = notebook.student_notebook(assignment)
     result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
@@ -274,14 +277,10 @@ def _own_files(assignment: Assignment) -> dict[str, bytes]:
 def _splits(folder: Path, root: Path) -> dict[str, Split]:
     found = {}
     for path in sorted(folder.glob("*.py")):
-        found[path.stem] = split_solution(_text(path), str(path.relative_to(root)))
+        found[path.stem] = split_solution(read_source(path), str(path.relative_to(root)))
     if not found:
         raise AssignmentError(f"{folder}: holds no modules; write the reference there")
     return found
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
 def _question_table(assignment: Assignment) -> str:
