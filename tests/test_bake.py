@@ -151,13 +151,27 @@ def test_several_functions_and_a_mistake_in_one_of_them() -> None:
         (lambda x, w: ((x * w).T, x @ w), {"y"}),
         (lambda x, w: (x * w / 0, x @ w), {"y"}),
         (lambda x, w: (x * w, None), {"z"}),
-        (lambda x, w: x[99], {"y", "z"}),
-        (lambda x, w: x, {"y", "z"}),
     ],
 )
 def test_mistakes_are_stored_where_they_differ(computes: Callable[..., Any], stored: set[str]) -> None:
     found = baked(mistakes=(Mistake("some", "?", computes),))
     assert [set(case.mistakes["some"]) for case in found.cases] == [stored] * 2
+
+
+@pytest.mark.parametrize(
+    ("raises", "says"),
+    [
+        (lambda x, w: x[99], "IndexError: index 99 "),
+        (lambda x: x, "TypeError: "),
+        (lambda x, w: missing, "NameError: name 'missing' is not defined"),  # noqa: F821
+        (lambda x, w: x, "scale returned one ndarray; expected 2"),
+    ],
+)
+def test_a_mistake_that_always_raises_is_refused(raises: Callable[..., Any], says: str) -> None:
+    with pytest.raises(DeclarationError, match=rf"^mistake some raises in every case \({says}.*\); write a program that gives"):
+        baked(mistakes=(Mistake("some", "?", raises),))
+    found = baked(mistakes=(Mistake("some", "?", lambda x, w: raises(x, w) if len(x) < 4 else (x * w * 2, x @ w)),))
+    assert [set(case.mistakes["some"]) for case in found.cases] == [{"y", "z"}, {"y"}]
 
 
 def test_mistake_is_stored_in_the_cases_that_it_fails() -> None:
@@ -314,6 +328,17 @@ QUESTIONS = [question("ten", "A10"), question("two", "A2")]
 """
 
 
+WRITTEN = """
+[[written]]
+name = "why"
+number = "A3"
+title = "Why?"
+points = 3
+minutes = 5
+rubric = [{ points = 3, text = "Says it." }]
+"""
+
+
 def folder(path: Path, **files: str) -> Path:
     """An assignment's folder; files by name without ending, `toml` for the settings."""
     (path / "questions").mkdir(parents=True, exist_ok=True)
@@ -382,14 +407,54 @@ def test_hidden_hints_are_shown_as_the_settings_say(tmp_path: Path, settings: st
         ({"toml": TOML.replace("hidden_seed", "seed")}, "assignment.toml", "lacks hidden_seed; add it"),
         ({"toml": TOML.replace("drawn by chance, they say", "toy-task")}, "assignment.toml",
          "hidden_seed is easily guessed; write 16 characters or more"),
+        ({"toml": TOML.replace('"1.0"', "1.0")}, "assignment.toml", "version is 1.0; write it as text in quotes"),
+        ({"toml": TOML.replace('"A toy"', "''")}, "assignment.toml", "title is ''; write it as text in quotes"),
+        ({"toml": TOML.replace("toy-task", "../toy")}, "assignment.toml", "name is '../toy', and files are named after it"),
+        ({"toml": TOML.replace('"toy"', '"checks"')}, "assignment.toml", "package is 'checks'; write the name of a folder"),
+        ({"toml": TOML.replace('["first"]', '"first"')}, "assignment.toml", "questions is 'first'; write a list of files in"),
+        ({"toml": TOML.replace('[parts]\nA = "All"', 'parts = "A"')}, "assignment.toml", "parts is 'A'; write a table"),
+        ({"toml": "gradescope = 3" + TOML}, "assignment.toml", "gradescope is 3; write a table, which begins"),
+        ({"toml": TOML + "[lat]\npolicy = 'none'"}, "assignment.toml", "there is no setting lat; there are deadline, "),
         ({"toml": TOML.replace('"first"', '"first", "second"')}, "questions/second.py",
          "is not there; write it, or take it out of assignment.toml"),
         ({"first": "QUESTIONS = ["}, "questions/first.py", r"SyntaxError: .*; mend the file"),
-        ({"first": "import nothing_of_this_name"}, "questions/first.py",
+        ({"first": "import nothing_of_this_name"}, "questions/first.py:1",
          "ModuleNotFoundError: No module named 'nothing_of_this_name'; mend the file"),
         ({"first": "WRONG = []"}, "questions/first.py", "QUESTIONS"),
         ({"first": FIRST + "QUESTIONS += [question('two', 'A3')]"}, "questions",
-         "two questions have the same name; rename one"),
+         "two questions have the same name 'two'; change one of them"),
+        ({"first": FIRST + "QUESTIONS += [question('other', 'A2')]"}, "questions",
+         "two questions have the same number 'A2'; change one of them"),
+        ({"first": FIRST + "QUESTIONS += [question('other', 'B1')]"}, "assignment.toml",
+         r"\[parts\] has no B, which other \(B1\) belongs to; add it, or number the question otherwise"),
+        ({"toml": TOML + WRITTEN.replace("A3", "A2")}, "questions", "two questions have the same number 'A2'"),
+        ({"toml": TOML + WRITTEN.replace("why", "two")}, "questions", "two questions have the same name 'two'"),
+        ({"toml": TOML + WRITTEN.replace("text", "txt")}, "assignment.toml",
+         r"\[\[written\]\]: why: rubric has .*; write \{ points = ..., text = ... \}"),
+        ({"toml": TOML + WRITTEN.replace("[{", "['a', {")}, "assignment.toml", r"why: rubric has 'a'; write \{ points"),
+        ({"toml": TOML + WRITTEN + "misconceptions = [{ claim = 'a' }]"}, "assignment.toml",
+         r"write \{ claim = ..., why = ... \}"),
+        ({"toml": TOML + WRITTEN.replace("points = 3", "points = '3'", 1)}, "assignment.toml",
+         "written question why: points is '3'; write a number"),
+        ({"toml": TOML + WRITTEN.replace("{ points = 3", "{ points = '3'", 1)}, "assignment.toml",
+         "points in its rubric is '3'; write a number"),
+        # what Python takes, and what is meant otherwise
+        *(({"first": FIRST + f"QUESTIONS += [question('bad', 'A3', {changed})]"}, "questions", f"question bad: {says}")
+          for changed, says in (
+              ("cases=(Case('a', N=3))", "cases must be a tuple of Case; one alone takes a comma behind it"),
+              ("mistakes=(Mistake('M', '?', lambda x: x))", "mistakes must be a tuple of Mistake; one alone takes a comma"),
+              ("calls='y = bad(x)'", "calls must be a tuple of str"),
+              ("mistakes=(Mistake('M', '?', 'x'),)", "mistake M: 'x' is no function; write a wrong program"),
+              ("cases=(Case('a', N=3), Case('b', N=4, hidden=True), Case('c', N=5, hiden=True))",
+               "case c: hiden=True is no size, which is a count; settings are hidden, costs, "),
+              ("cases=(Case('a', N=3, cost=0.25), Case('b', N=4, hidden=True))", "case a: cost=0.25 is no size"),
+              ("points='2'", "points is '2'; write a number"), ("points=-1", "points is -1; write a number"),
+              ("points=float('nan')", "points is nan; write a number"), ("minutes='5'", "minutes is '5'; write a number"),
+              ("seconds=None", "seconds is None; write a number"),
+          )),
+        ({"first": FIRST + "QUESTIONS += [question('b d', 'A3')]"}, "questions",
+         "question b d: write the name as a Python name"),
+        ({"first": FIRST + "QUESTIONS += [(1,)]"}, "questions", r"QUESTIONS holds \(1,\), which is no Question; is a comma"),
         ({"first": FIRST + "QUESTIONS += [question('bad', 'A3', cases=())]"}, "questions",
          "question bad: no public case costs all points"),
         ({"first": FIRST + "QUESTIONS += [question('bad', 'Ax')]"}, "questions", "question bad: .*number"),
@@ -403,7 +468,7 @@ def test_hidden_hints_are_shown_as_the_settings_say(tmp_path: Path, settings: st
         ({"toml": "deadline = 'Friday'" + TOML}, "assignment.toml", "deadline needs date, time and offset"),
         ({"toml": "total = 5" + TOML}, "assignment.toml",
          r"total is 5, and the questions make 4 \(4 automatic, 0 written\); change one of them"),
-        ({"properties": "1 / 0"}, "properties.py", "ZeroDivisionError: division by zero; mend the file"),
+        ({"properties": "1 / 0"}, "properties.py:1", "ZeroDivisionError: division by zero; mend the file"),
         ({"properties": "WRONG = {}"}, "properties.py", "PROPERTIES"),
     ],
 )  # fmt: skip
@@ -425,6 +490,26 @@ def test_question_that_cannot_be_baked_is_named(tmp_path: Path) -> None:
     found = load_assignment(folder(tmp_path, first=FIRST.replace("lambda x: x)", "lambda x: 2 * x)")))
     with pytest.raises(AssignmentError, match=r"^question two: mistake M passes every public case"):
         bake(found)
+
+
+def test_an_error_in_a_questions_file_says_its_line(tmp_path: Path) -> None:
+    line = FIRST.count("\n") + 1
+    with pytest.raises(AssignmentError, match=rf"questions/first\.py:{line}: TypeError: .* argument 'pionts'; mend the file"):
+        load_assignment(folder(tmp_path, first=FIRST + "QUESTIONS += [question('bad', 'A3', pionts=2)]"))
+
+
+def test_an_oracle_with_other_axes_is_named(tmp_path: Path) -> None:
+    found = load_assignment(folder(tmp_path, first=FIRST.replace('outputs={"y": "N"}', 'outputs={"y": "N 4N"}')))
+    says = r"question two: case a: the oracle's y has shape \(3,\), and outputs says \(N, 4N\) = \(3, 12\); mend one of them"
+    with pytest.raises(AssignmentError, match=says):
+        bake(found)
+
+
+def test_settings_in_another_encoding_are_named(tmp_path: Path) -> None:
+    path = folder(tmp_path) / "assignment.toml"
+    path.write_bytes(path.read_bytes() + "# Zurück".encode("cp1252"))
+    with pytest.raises(AssignmentError, match=r"assignment\.toml:\d+: is not text in UTF-8; save it as UTF-8"):
+        load_assignment(tmp_path)
 
 
 def test_oracle_that_crashes_is_named(tmp_path: Path) -> None:

@@ -134,6 +134,9 @@ def test_a_text_that_does_not_fit_the_declarations(copy: Copy, old: str, new: st
 def test_a_text_that_is_not_there(assignment: Assignment, tmp_path: Path) -> None:
     with pytest.raises(AssignmentError, match=r"notebook\.py: No such file or directory; write the notebook's text there"):
         notebook.student_notebook(replace(assignment, folder=tmp_path))
+    (tmp_path / "notebook.py").write_bytes("# %%\nZurück".encode("cp1252"))
+    with pytest.raises(AssignmentError, match=r"notebook\.py:2: is not text in UTF-8; save it as UTF-8"):
+        notebook.student_notebook(replace(assignment, folder=tmp_path))
 
 
 # ---------------------------------------------------------------- what its cells call and show

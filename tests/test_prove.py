@@ -373,8 +373,10 @@ BROKEN: list[tuple[dict[str, str], str]] = [
     # a mistake that another one's hint answers to
     ({ASSIGNED: changed('Mistake("twice"', 'Mistake("also", "Another?", lambda x, w: (-x * w, x @ w + 1)),\n'
                         '            Mistake("twice"', QUESTIONS)}, "pair: mistake minus is named nothing in places"),
-    ({ASSIGNED: changed('"What is added?", lambda x, w: (x * w, x @ w)', '"What is added?", lambda x, w: 1 / 0',
-                        QUESTIONS)}, "pair: mistake bare crashes in every case, so it has no value to be named by"),
+    ({ASSIGNED: changed('"What is added?", lambda x, w: (x * w, x @ w)',
+                        '"What is added?", lambda x, w: (x * w, x @ w + 1) if len(x) == 4 else 1 / 0',
+                        changed("cases=(", 'cases=(Case("more", N=4, D=3), ', QUESTIONS))},
+     "pair: mistake bare crashes in every case that it fails, so it has no value to be named by"),
     # a mistake within a hair of the right answer
     ({ASSIGNED: changed("(x * w, x @ w))", "(x * w, (x @ w + 1) * (1 + 1e-5)))", QUESTIONS)},
      "pair: mistake bare is only"),

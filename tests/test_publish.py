@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import shutil
@@ -174,9 +175,7 @@ def test_two_builds_are_equal(
     assert again.manifest == made.manifest
     for folder, what in ((tmp_path / "a", made), (tmp_path / "b", again)):
         publish.write(what, folder)
-    assert {p.name: p.read_bytes() for p in (tmp_path / "a").iterdir()} == {
-        p.name: p.read_bytes() for p in (tmp_path / "b").iterdir()
-    }
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
     for data in made.zips.values():
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -201,9 +200,12 @@ def test_the_note_says_what_changed(made: publish.Release, tmp_path: Path) -> No
     new |= {"version": "1.1", "bundle": "other"}
     new["questions"]["rnn_step"]["points"] = 5
     del new["questions"]["output_head"]
+    old = f"{made.manifest['assignment']}-solution.zip"
+    del new["zips"][old]
     new["written"]["extra"] = {"number": "G7", "points": 1}
     new["student files"]["README.md"] = "other"
-    changed = publish.write(publish.Release(made.zips, new), tmp_path)
+    zips = {name: data for name, data in made.zips.items() if name != old}
+    changed = publish.write(publish.Release(zips, new), tmp_path)
     assert changed == [
         "version 1.0 became 1.1",
         "question output_head is gone",
@@ -211,11 +213,89 @@ def test_the_note_says_what_changed(made: publish.Release, tmp_path: Path) -> No
         "written question extra is new",
         "student file README.md changed",
         "cases, expected values or mistakes changed: grade again what was graded with the last release",
+        f"{old} is gone",
     ]
     assert "- question output_head is gone" in (tmp_path / publish.NOTE).read_text("utf-8")
+    assert not (tmp_path / old).exists()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"version": 1}', "null"])
+def small_release(letter: str) -> publish.Release:
+    """Two zips and what a manifest must say of them."""
+    zips = {f"{kind}.zip": f"{kind} {letter}".encode() for kind in ("student", "solution")}
+    sums = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in zips.items()}
+    points = {"automatic": 1, "written": 0, "optional": 0}
+    empty: dict[str, Any] = {"questions": {}, "written": {}, "student files": {}, "points": points}
+    return publish.Release(zips, {"title": "T", "version": letter, "bundle": letter, "zips": sums, **empty})
+
+
+KILL = """
+import os, signal, sys
+from pathlib import Path
+from autograder.authoring import publish
+from tests.test_publish import small_release
+before, rename = int(sys.argv[2]), Path.replace
+def replace(path, target):
+    global before
+    if before == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    before -= 1
+    return rename(path, target)
+Path.replace = replace
+publish.write(small_release("B"), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("before", range(4))  # files renamed before the end, of two zips, the note and the manifest
+@pytest.mark.parametrize("how", ["killed", "fails"])
+def test_a_release_that_ends_between_two_files_is_noticed(
+    tmp_path: Path, how: str, before: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, clean, rename = tmp_path / "dist", tmp_path / "clean", Path.replace
+    publish.write(small_release("A"), out)
+    if how == "killed":
+        done = run("python", "-c", KILL, out, before, env={"PYTHONPATH": str(ROOT)})
+        assert done.returncode == -9, done.stderr
+    else:
+        stuck = out / [*small_release("B").zips, publish.NOTE, publish.MANIFEST][before]
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", lambda path, to: rename(path, to if to != stuck else out / "no" / "where"))
+            with pytest.raises(AssignmentError, match=f"{stuck.name}: .*; files of this release and of the last one may lie"):
+                publish.write(small_release("B"), out)
+    said = publish.unlike(out)
+    assert sum("is not the one that release.json names" in line for line in said) == before
+    assert sum("is left of a release that was killed" in line for line in said) == (4 - before if how == "killed" else 0)
+    publish.write(small_release("A"), clean)
+    for letter in "BA":  # what is made next lies there as if nothing had happened
+        for folder in (out, clean):
+            publish.write(small_release(letter), folder)
+        assert publish.unlike(out) == []
+        assert contents(out) == contents(clean)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_was_changed_in_a_release_is_noticed(tmp_path: Path) -> None:
+    publish.write(small_release("A"), tmp_path)
+    (tmp_path / "student.zip").write_bytes(b"other")
+    (tmp_path / "solution.zip").unlink()
+    (tmp_path / publish.NOTE).write_text("other")
+    assert publish.unlike(tmp_path) == [
+        f"{tmp_path / 'student.zip'}: is not the one that release.json names",
+        f"{tmp_path / 'solution.zip'}: is missing, and release.json names it",
+        f"{tmp_path / publish.NOTE}: is not the one that release.json names",
+    ]
+    (tmp_path / "solution.zip").mkdir()
+    with pytest.raises(AssignmentError, match=r"solution\.zip: is a folder, and a release writes a file there; move it away"):
+        publish.write(small_release("B"), tmp_path)
+    assert (tmp_path / "student.zip").read_bytes() == b"other"
+
+
+DAMAGED = [json.dumps({**small_release("A").manifest, key: value}) for key, value in (("zips", {"a.zip": {}}), ("points", 1))]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 1}', "null", *DAMAGED])
 def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / publish.MANIFEST).write_text(text)
     with pytest.raises(AssignmentError, match=r"release\.json: is damaged; remove it"):

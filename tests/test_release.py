@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.authoring import packages, release
+from autograder.authoring import packages, publish, release
 from autograder.authoring.bake import Assignment, AssignmentError, bake, public
 from autograder.checks import bundle as bundles
 from autograder.checks.bundle import Bundle
@@ -21,6 +22,7 @@ from autograder.checks.judge import judge_question
 from autograder.checks.runner import ProcessRunner
 
 from .conftest import ROOT, Run
+from .test_publish import small_release
 
 SOURCE = '''"""A module."""
 
@@ -90,8 +92,11 @@ def test_points_stand_in_the_stub(assignment: Assignment) -> None:
     assert '"""Say what f does.\n\n    Question B9, 1 point, about 7 minutes.\n\n    Equation:' in stub
     with pytest.raises(AssignmentError, match=r"m\.py:1: has no g, which question"):
         release.add_points("x = 1\n", "m.py", {"g": question})
-    with pytest.raises(AssignmentError, match=r"m\.py:1: g has no docstring"):
+    with pytest.raises(AssignmentError, match=r"m\.py: g has no docstring"):
         release.add_points("def g():\n    pass\n", "m.py", {"g": question})
+    for docstring in ('"""Say it."""', "'Say it.'", '"""Say\n    it.\n    """'):
+        with pytest.raises(AssignmentError, match=r"m\.py: g's docstring is one paragraph; write a first line, an empty one"):
+            release.add_points(f"def g():\n    {docstring}\n    pass\n", "m.py", {"g": question})
 
 
 def test_every_stub_raises_and_documents(template: Mapping[str, bytes], assignment: Assignment) -> None:
@@ -104,21 +109,54 @@ def test_every_stub_raises_and_documents(template: Mapping[str, bytes], assignme
             assert b"SOLUTION" not in data
 
 
-def test_the_committed_template_is_up_to_date(run: Run) -> None:
-    done = run("autograder", "release", "--check")
-    assert done.returncode == 0, done.stdout
+def test_the_committed_template_is_up_to_date_and_a_release_that_is_not_whole_is_said(run: Run, tmp_path: Path) -> None:
+    """The exit code of a good check stands in README.md's test."""
+    publish.write(small_release("A"), tmp_path)
+    (tmp_path / "student.zip").write_bytes(b"of another release")
+    done = run("autograder", "release", "--check", "--out", tmp_path)
+    assert done.stdout == (
+        f"{tmp_path}/student.zip: is not the one that release.json names\n"
+        f"{tmp_path}: is not one whole release; run autograder release\n"
+        f"{ROOT}/student_template: up to date\n"
+    )
+    assert done.returncode == 1
 
 
 def test_stale_missing_and_foreign_files_are_listed(template: Mapping[str, bytes], tmp_path: Path) -> None:
-    release.write_template(tmp_path, template)
-    assert release.stale_files(tmp_path, template) == []
-    (tmp_path / "memnet" / "rnn.py").write_text("changed")
-    (tmp_path / "memnet" / "gru.py").unlink()
-    (tmp_path / "answers.txt").write_text("foreign")
-    lines = release.stale_files(tmp_path, template)
+    folder = tmp_path / "student_template"
+    assert release.write_template(folder, template, tmp_path / "kept", {}) == []
+    assert release.stale_files(folder, template) == []
+    (folder / "memnet" / "rnn.py").write_text("changed")
+    (folder / "memnet" / "gru.py").unlink()
+    (folder / "answers.txt").write_text("foreign")
+    lines = release.stale_files(folder, template)
     assert lines == ["memnet/gru.py: is missing", "memnet/rnn.py: is stale", "answers.txt: is not generated"]
-    release.write_template(tmp_path, template)
-    assert release.stale_files(tmp_path, template) == []
+
+
+def test_what_a_person_wrote_into_the_template_is_kept(template: Mapping[str, bytes], tmp_path: Path) -> None:
+    folder, kept = tmp_path / "student_template", tmp_path / "kept"
+    made = {**template, "memnet/old.py": b"old\r\n", "lab/old/x.py": b"old\n", "lab/old/y.py": b"old\n"}
+    made["README.md"] = made["requirements.txt"] = b"old\n"
+    known = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+    release.write_template(folder, made, kept, {})
+    (folder / "lab/old/x.py").write_bytes(b"old\r\n")  # as git hands it out on Windows
+    (folder / "memnet/.rnn.py.17.tmp").write_bytes(b"half")
+    assert release.write_template(folder, template, kept, known) == [], "all that the last release wrote, and nothing else"
+    assert release.stale_files(folder, template) == []
+    for times in ("", ".1"):
+        for name in ("answers.txt", ".venv/a/b.py", ".venv/c.py", "memnet/rnn.py"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(f"mine{times}")
+        (folder / "README.md").unlink()
+        (folder / "README.md").mkdir()
+        assert release.stale_files(folder, template)[0] == "README.md: is stale"
+        assert release.write_template(folder, template, kept, known) == [
+            f"{folder / name}: was not written by the last release here; it is kept as {kept / name}{times}"
+            for name in (".venv", "answers.txt", "README.md", "memnet/rnn.py")
+        ]
+        assert release.stale_files(folder, template) == []
+        for name in (f"answers.txt{times}", f".venv{times}/a/b.py", f".venv{times}/c.py", f"memnet/rnn.py{times}"):
+            assert (kept / name).read_text() == f"mine{times}"
 
 
 def test_the_zip_is_the_same_to_the_byte(template: Mapping[str, bytes]) -> None:
@@ -181,7 +219,7 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     settings = tmp_path / "assignments" / "memory_in_networks" / "assignment.toml"
     text = re.sub(r"(?m)^questions = .*", 'questions = ["rnn"]', settings.read_text(encoding="utf-8"))
-    settings.write_text(re.sub(r"(?m)^total = .*", "", text), encoding="utf-8")
+    settings.write_text(re.sub(r"(?m)^(total|leaderboard) = .*", "", text), encoding="utf-8")
     for path in (tmp_path / "reference" / "memnet").glob("*.py"):
         if path.stem not in ("rnn", "__init__"):
             path.unlink()
@@ -213,8 +251,12 @@ def edit(path: Path, old: str, new: str) -> None:
         # a stub that cannot be imported: what it imports is not given out
         ("reference/memnet/rnn.py", "import numpy as np\n", "import numpy as np\nfrom .lost import things\n",
          "question rnn_step: the solution earns 0"),
+        ("assignments/memory_in_networks/questions/rnn.py", 'number="B3", module="rnn"', 'number="B3", module="rrn"',
+         "question output_head: there is no reference/memnet/rrn.py; write it, or mend the name of the module"),
+        ("assignments/memory_in_networks/assignment.toml", "[gradescope]", '[gradescope]\nleaderboard = "rnn_stepp"',
+         "[gradescope]: leaderboard = 'rnn_stepp' is no question that is declared; mend the name"),
     ],
-    ids=["wrong solution", "no marker", "leak", "no stub"],
+    ids=["wrong solution", "no marker", "leak", "no stub", "no module", "no leaderboard"],
 )  # fmt: skip
 def test_nothing_wrong_is_released(project: Path, file: str, old: str, new: str, says: str, run: Run) -> None:
     if "leak" in new:
@@ -259,6 +301,14 @@ def test_odd_files_of_staff_are_refused(
     (tmp_path / name).write_bytes(data)
     with pytest.raises(AssignmentError, match=re.escape(says)):
         release.template_files(replace(assignment, folder=tmp_path / "assignments/memory_in_networks"), baked)
+
+
+@pytest.mark.parametrize("target", ["/tmp", "nowhere", ".."], ids=["folder", "broken", "above"])
+def test_links_among_files_for_students_are_refused(tmp_path: Path, assignment: Assignment, target: str) -> None:
+    (tmp_path / "student/lab").mkdir(parents=True)
+    (tmp_path / "student/lab/data").symlink_to(target)
+    with pytest.raises(AssignmentError, match=r"student/lab/data: is no file and no folder but a link or the like; put there"):
+        release._own_files(replace(assignment, folder=tmp_path))
 
 
 def test_a_blank_that_earns_points_is_not_released(project: Path, run: Run) -> None:

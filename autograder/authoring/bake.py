@@ -9,8 +9,11 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import math
+import re
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,18 +31,21 @@ from ..checks.question import (
     Case,
     Compute,
     DeclarationError,
+    Mistake,
     Question,
     Written,
     axis_size,
     bound_shape,
     parse_call,
     parse_spec,
+    shape_text,
     validate,
     validate_written,
 )
 from ..checks.worker import plain, run_calls
 
 Inputs = dict[str, Any]
+Raised = dict[str, list[str]]  # what each mistake raised, a case each
 EPS64, EPS32 = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 FLOAT32_MOST = 1e-4  # no value is called right to float32 accuracy beyond this
 HIDDEN_SEED = 16  # characters, at the least
@@ -83,19 +89,73 @@ def load_assignment(folder: Path) -> Assignment:
         questions += loaded.QUESTIONS
     for question in questions:
         try:
+            _refuse_odd_values(question)
             validate(question)
         except DeclarationError as error:
             raise AssignmentError(f"{folder / 'questions'}: {error}") from None
-    names = [question.name for question in questions]
-    if len(set(names)) != len(names):
-        raise AssignmentError(f"{folder / 'questions'}: two questions have the same name; rename one")
     written = _written(folder, settings.get("written", []))
+    _refuse_doubles(folder, [*questions, *written], settings["parts"])
     _check_total(folder, settings.get("total"), questions, written)
     return Assignment(
         folder, settings["name"], settings["title"], settings["version"], settings["package"], settings["parts"],
         tuple(sorted(questions, key=lambda question: (question.part, int(question.number[1:])))),
         load_properties(folder), source_hash(folder), written, settings["hidden_seed"],
     )  # fmt: skip
+
+
+def _refuse_odd_values(question: Any) -> None:
+    """Refuse what Python takes and what is meant otherwise. Raises DeclarationError."""
+    if not isinstance(question, Question):
+        raise DeclarationError(f"QUESTIONS holds {question!r:.60}, which is no Question; is a comma or a bracket missing?")
+    who = f"question {question.name}"
+    if not str(question.name).isidentifier():
+        raise DeclarationError(f"{who}: write the name as a Python name, as in rnn_step")
+    for key, value, kind in (
+        ("calls", question.calls, str),
+        ("cases", question.cases, Case),
+        ("mistakes", question.mistakes, Mistake),
+    ):
+        if not isinstance(value, tuple | list) or not all(isinstance(each, kind) for each in value):
+            raise DeclarationError(f"{who}: {key} must be a tuple of {kind.__name__}; one alone takes a comma behind it")
+    for key, number in (("points", question.points), ("minutes", question.minutes), ("seconds", question.seconds)):
+        _refuse_no_number(who, key, number)
+    for case in question.cases:
+        _refuse_odd_sizes(who, case)
+    for mistake in question.mistakes:
+        if not callable(mistake.computes) and not isinstance(mistake.computes, Mapping):
+            raise DeclarationError(
+                f"{who}: mistake {mistake.name}: {mistake.computes!r:.60} is no function; write a wrong program"
+            )
+
+
+def _refuse_odd_sizes(who: str, case: Case) -> None:
+    """A misspelt setting of a case is taken for a size. Raises DeclarationError."""
+    for key, size in case.sizes.items():
+        if type(size) is not int or size < 0:
+            known = "hidden, costs, calls, draw, layout, hint, verdict, budget and waive"
+            raise DeclarationError(
+                f"{who}: case {case.name}: {key}={size!r} is no size, which is a count; settings are {known}"
+            )
+
+
+def _refuse_no_number(who: str, key: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise DeclarationError(f"{who}: {key} is {value!r}; write a number")
+
+
+def _refuse_doubles(folder: Path, asked: Sequence[Question | Written], parts: Mapping[str, str]) -> None:
+    """Names and numbers are of one question each, and every number's letter is a part. Raises AssignmentError."""
+    for key in ("name", "number"):
+        seen: set[str] = set()
+        for each in asked:
+            said = getattr(each, key)
+            if said in seen:
+                raise AssignmentError(f"{folder / 'questions'}: two questions have the same {key} {said!r}; change one of them")
+            seen.add(said)
+    for each in asked:
+        if each.number[0] not in parts:
+            raise AssignmentError(f"{folder / 'assignment.toml'}: [parts] has no {each.number[0]}, which {each.name} "
+                                  f"({each.number}) belongs to; add it, or number the question otherwise")  # fmt: skip
 
 
 def _check_total(folder: Path, total: Any, questions: Sequence[Question], written: Sequence[Written]) -> None:
@@ -114,16 +174,43 @@ def _written(folder: Path, entries: Any) -> tuple[Written, ...]:
     path = folder / "assignment.toml"
     found = []
     for entry in entries:
-        lists = {
-            "rubric": tuple((item["points"], item["text"]) for item in entry.get("rubric", ())),
-            "misconceptions": tuple((item["claim"], item["why"]) for item in entry.get("misconceptions", ())),
-            "evidence": tuple(entry.get("evidence", ())),
-        }
         try:
+            lists = {
+                "rubric": _pairs(entry, "rubric", "points", "text"),
+                "misconceptions": _pairs(entry, "misconceptions", "claim", "why"),
+                "evidence": tuple(entry.get("evidence", ())),
+            }
             found.append(Written(**{**entry, **lists}))
+            who = f"written question {found[-1].name}"
+            for key, value in (("points", found[-1].points), ("minutes", found[-1].minutes)):
+                _refuse_no_number(who, key, value)
+            for points, _ in found[-1].rubric:
+                _refuse_no_number(who, "points in its rubric", points)
             validate_written(found[-1])
         except (TypeError, DeclarationError) as error:
             raise AssignmentError(f"{path}: [[written]]: {error}") from None
+    return tuple(found)
+
+
+def read_source(path: Path) -> str:
+    """A text file of staff, its lines ended as here. Raises AssignmentError for one that is not in UTF-8, and OSError."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise AssignmentError(f"{path}:{line}: is not text in UTF-8; save it as UTF-8") from None
+
+
+def _pairs(entry: Mapping[str, Any], key: str, *fields: str) -> tuple[tuple[Any, Any], ...]:
+    """A list of tables with two fields each, as pairs. Raises DeclarationError."""
+    found = []
+    for item in entry.get(key, ()):
+        if not isinstance(item, dict) or set(item) != set(fields):
+            raise DeclarationError(
+                f"{entry.get('name')}: {key} has {item!r:.60}; write {{ {fields[0]} = ..., {fields[1]} = ... }}"
+            )
+        found.append((item[fields[0]], item[fields[1]]))
     return tuple(found)
 
 
@@ -131,18 +218,45 @@ def load_settings(folder: Path) -> dict[str, Any]:
     """The contents of ``assignment.toml``. Raises AssignmentError."""
     path = folder / "assignment.toml"
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(read_source(path))
     except OSError as error:
         raise AssignmentError(f"{path}: {error.strerror}; name the folder of an assignment") from None
     except tomllib.TOMLDecodeError as error:
         raise AssignmentError(f"{path}: {error}; mend the file") from None
-    missing = {"name", "title", "version", "package", "parts", "questions", "hidden_seed"} - set(settings)
-    if missing:
-        raise AssignmentError(f"{path}: lacks {', '.join(sorted(missing))}; add it")
+    needed = {"name", "title", "version", "package", "parts", "questions", "hidden_seed"}
+    if needed - set(settings):
+        raise AssignmentError(f"{path}: lacks {', '.join(sorted(needed - set(settings)))}; add it")
+    known = needed | {"written", *RULES}
+    if set(settings) - known:
+        unknown = ", ".join(sorted(set(settings) - known))
+        raise AssignmentError(f"{path}: there is no setting {unknown}; there are {', '.join(sorted(known))}")
     if not isinstance(settings["hidden_seed"], str) or len(settings["hidden_seed"]) < HIDDEN_SEED:
         raise AssignmentError(f"{path}: hidden_seed is easily guessed; write {HIDDEN_SEED} characters or more, by chance")
+    _check_names(path, settings)
     _check_hint_settings(path, settings)
     return settings
+
+
+def _check_names(path: Path, settings: Mapping[str, Any]) -> None:
+    """What files and folders are named after are names, and what is a list is one. Raises AssignmentError."""
+    for key in ("name", "title", "version", "package"):
+        if not isinstance(settings[key], str) or not settings[key].strip():
+            raise AssignmentError(f"{path}: {key} is {settings[key]!r}; write it as text in quotes")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", settings["name"]):
+        raise AssignmentError(
+            f"{path}: name is {settings['name']!r}, and files are named after it; write letters, digits, - and _"
+        )
+    if not settings["package"].isidentifier() or settings["package"] in ("checks", "lab", "reference"):
+        raise AssignmentError(
+            f"{path}: package is {settings['package']!r}; write the name of a folder of reference/, as in memnet"
+        )
+    if not isinstance(settings["questions"], list) or not all(isinstance(each, str) for each in settings["questions"]):
+        raise AssignmentError(
+            f"{path}: questions is {settings['questions']!r}; write a list of files in questions/, as in ['rnn']"
+        )
+    for key in ("parts", "late", "points", "gradescope"):
+        if not isinstance(settings.get(key, {}), dict):
+            raise AssignmentError(f"{path}: {key} is {settings[key]!r}; write a table, which begins with [{key}]")
 
 
 def _check_hint_settings(path: Path, settings: Mapping[str, Any]) -> None:
@@ -192,8 +306,16 @@ def _import(name: str, path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise AssignmentError(f"{path}: {type(error).__name__}: {error}; mend the file") from error
+        raise AssignmentError(f"{path}{_line_of(error, path)}: {type(error).__name__}: {error}; mend the file") from error
     return module
+
+
+def _line_of(error: BaseException, path: Path) -> str:
+    """Where in a file an error was raised, as ":line"; the outermost place counts, which is where a question stands."""
+    if isinstance(error, SyntaxError):
+        return ""  # says it itself
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f":{lines[0]}" if lines else ""
 
 
 def source_hash(folder: Path) -> str:
@@ -259,10 +381,12 @@ def bake_question(question: Question, seed: str, properties: Mapping[str, Proper
     hidden_seed: what hidden cases are drawn from besides; whoever knows a seed, the code and a case's name knows its inputs.
     """
     secret = f"{seed}/{hidden_seed}" if hidden_seed else seed
-    cases = tuple(_bake_case(question, case, secret if case.hidden else seed) for case in question.cases)
+    raised: Raised = {mistake.name: [] for mistake in question.mistakes}
+    cases = tuple(_bake_case(question, case, secret if case.hidden else seed, raised) for case in question.cases)
     if not question.verdict:
         _refuse_unseen_mistakes(question, cases)
-    _check_properties(question, cases, properties)
+    _check_properties(question, cases, properties, raised)
+    _refuse_raising_mistakes(raised, sum(bool(case.verdict) == bool(question.verdict) and not case.budget for case in cases))
     return BakedQuestion(
         question.name, question.number, question.module, question.points, question.calls, dict(question.outputs),
         question.gates, question.torch, question.seconds, {m.name: m.hint for m in question.mistakes}, cases,
@@ -303,7 +427,7 @@ def compute_lookup(question: Question, compute: Compute) -> Callable[[str], Any]
     return functions.__getitem__
 
 
-def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
+def _bake_case(question: Question, case: Case, seed: str, raised: Raised) -> BakedCase:
     calls = [parse_call(text) for text in case.calls or question.calls]
     everything = draw_inputs(question, case, seed)
     _refuse_blind_spots(question, case, everything)
@@ -331,18 +455,29 @@ def _bake_case(question: Question, case: Case, seed: str) -> BakedCase:
         expected = values(question.oracle, inputs)
     except Exception as error:
         raise DeclarationError(f"case {case.name}: the oracle raises {type(error).__name__}: {error}") from error
+    if not case.calls:  # calls of a case's own may give parts and sums
+        _refuse_other_axes(question, case, expected)
     # A measured case is large and says nothing that the others do not: it has no part in naming mistakes.
     moved = [values(question.oracle, _moved(inputs, pattern)) for pattern in range(1 if case.budget else SIGNS)]
     tolerances = _tolerances(expected, moved, case.sizes)
     mistakes = {}
     for mistake in () if case.budget else question.mistakes:
-        different = _differences(expected, _mistaken(values, mistake.computes, inputs, expected), tolerances)
+        different = _differences(expected, _mistaken(values, mistake, inputs, expected, raised), tolerances)
         if different:
             mistakes[mistake.name] = different
     return BakedCase(
         case.name, case.hidden, case.costs, tuple(case.calls), sizes, case.hint, "", layouts, returns,
         inputs, evidence, expected, tolerances, mistakes, case.budget(sizes) if case.budget else 0,
     )  # fmt: skip
+
+
+def _refuse_other_axes(question: Question, case: Case, expected: Mapping[str, Any]) -> None:
+    """What the oracle gives has the axes that are declared: students are told these. Raises DeclarationError."""
+    for name, value in expected.items():
+        spec = parse_spec(question.outputs[owner(name, question.outputs)])
+        if spec.kind == "array" and np.shape(value) != bound_shape(spec, case.sizes):
+            says = f"has shape {np.shape(value)}, and outputs says {shape_text(spec, case.sizes)}"
+            raise DeclarationError(f"case {case.name}: the oracle's {name} {says}; mend one of them")
 
 
 # ---------------------------------------------------------------- what a case cannot see
@@ -484,13 +619,18 @@ def _tolerances(
 
 
 def _mistaken(
-    values: Callable[[Compute, Inputs], dict[str, Any]], compute: Compute, inputs: Inputs, expected: dict[str, Any]
+    values: Callable[[Compute, Inputs], dict[str, Any]],
+    mistake: Mistake,
+    inputs: Inputs,
+    expected: dict[str, Any],
+    raised: Raised,
 ) -> dict[str, Any]:
     """What a mistake gives; one that crashes on a case fails it without a value of its own."""
     with np.errstate(all="ignore"):
         try:
-            return values(compute, inputs)
-        except Exception:  # a mistake may crash wherever a student's program would
+            return values(mistake.computes, inputs)
+        except Exception as error:  # a mistake may crash wherever a student's program would
+            raised[mistake.name].append(_told(error))
             return dict.fromkeys(expected)
 
 
@@ -522,7 +662,22 @@ def _refuse_unseen_mistakes(question: Question, cases: tuple[BakedCase, ...]) ->
                 raise DeclarationError(f"mistake {mistake.name} passes every {word} case; add a case that it fails")
 
 
-def _check_properties(question: Question, cases: tuple[BakedCase, ...], properties: Mapping[str, Property]) -> None:
+def _told(error: Exception) -> str:
+    """What an error says; one of `run_calls` says it in words."""
+    report = getattr(error, "report", None)
+    return report["text"] if isinstance(report, dict) else f"{type(error).__name__}: {error}"
+
+
+def _refuse_raising_mistakes(raised: Raised, cases: int) -> None:
+    """A mistake that gives nothing in any case names nobody's mistake, and is most often misspelt. Raises DeclarationError."""
+    for name, errors in raised.items():
+        if errors and len(errors) == cases:
+            raise DeclarationError(f"mistake {name} raises in every case ({errors[0]}); write a program that gives something")
+
+
+def _check_properties(
+    question: Question, cases: tuple[BakedCase, ...], properties: Mapping[str, Property], raised: Raised
+) -> None:
     """A property must accept the oracle's answers and, on some public and some hidden case, refuse each mistake's."""
     judged = [case for case in cases if case.verdict]
     for case in judged:
@@ -536,15 +691,17 @@ def _check_properties(question: Question, cases: tuple[BakedCase, ...], properti
     for mistake in question.mistakes:
         for hidden, word in ((False, "public"), (True, "hidden")):
             some = [case for case in judged if case.hidden is hidden]
-            if all(_holds(question, case, mistake.computes, properties) for case in some):
+            held = [_holds(question, case, mistake, properties, raised) for case in some]
+            if all(held):
                 raise DeclarationError(f"mistake {mistake.name} passes every {word} case; add a case that it fails")
 
 
-def _holds(question: Question, case: BakedCase, compute: Compute, properties: Mapping[str, Property]) -> bool:
+def _holds(question: Question, case: BakedCase, mistake: Mistake, properties: Mapping[str, Property], raised: Raised) -> bool:
     """Whether a mistake has the property; one that crashes has not."""
     try:
-        return not any(_property(question, case, compute, properties).values())
-    except Exception:  # a mistake may crash wherever a student's program would
+        return not any(_property(question, case, mistake.computes, properties).values())
+    except Exception as error:  # a mistake may crash wherever a student's program would
+        raised[mistake.name].append(_told(error))
         return False
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..checks.grader import ANSWER_HERE, answer_heading, was_given
 from ..checks.question import Question, Written, parse_call
-from .bake import Assignment, AssignmentError
+from .bake import Assignment, AssignmentError, read_source
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+\.png)\)")
 PLACEHOLDER = re.compile(r"\{(question|written|table)(?: (\w+))?\}")
@@ -47,7 +47,7 @@ def read_text(assignment: Assignment) -> list[Cell]:
     try:
         import jupytext
 
-        text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        text = read_source(path)
     except ImportError as error:
         raise AssignmentError(f"the notebook is made with {error.name}, which is not installed; pip install jupytext") from None
     except OSError as error:

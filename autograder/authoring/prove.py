@@ -166,7 +166,7 @@ def _mistake_problems(question: BakedQuestion, name: str, judged: Judged, named:
     if not (judged.public and judged.hidden):
         yield f"{where} passes every {'hidden' if judged.public else 'public'} case"
     if not judged.names and not named:
-        yield f"{where} crashes in every case, so it has no value to be named by; mend it, or take it out"
+        yield f"{where} crashes in every case that it fails, so it has no value to be named by; mend it, or take it out"
     elif not named:
         others = sorted({other or "nothing" for other in judged.names})
         yield f"{where} is named {', '.join(others)} in places"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import bundle as bundles
-from ..checks.bundle import Bundle, write_file
+from ..checks.bundle import Bundle
 from ..gradescope import Settings, SettingsError, plain_rules, read_settings
 from ..grading.policy import PolicyError
 from . import notebook, packages, release
@@ -70,6 +71,9 @@ def settings_of(assignment: Path) -> tuple[Settings, dict[str, Any], str]:
 def build(assignment: Assignment, baked: Bundle, template: Mapping[str, bytes]) -> Release:
     """The four zips and the manifest. Raises AssignmentError."""
     settings, rules, index = settings_of(assignment.folder)
+    if settings.leaderboard and settings.leaderboard not in [question.name for question in baked.questions]:
+        where = f"{assignment.folder / 'assignment.toml'}: [gradescope]: leaderboard = {settings.leaderboard!r}"
+        raise AssignmentError(f"{where} is no question that is declared; mend the name")
     constraints = assignment.folder.parent.parent / "constraints.txt"
     bundle = bundles.to_bytes(baked)
     engine = packages.engine_files(assignment.folder, bundle, settings, rules)
@@ -102,8 +106,8 @@ def manifest(assignment: Assignment, baked: Bundle, template: Mapping[str, bytes
         "points": {"automatic": baked.possible, "written": baked.possible_written,
                    "optional": sum(question.points for question in baked.questions if question.optional)},
         "questions": questions, "written": written,
-        "student files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(template.items())},
-        "zips": {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in sorted(zips.items())},
+        "student files": {name: _sha256(data) for name, data in sorted(template.items())},
+        "zips": {name: {"bytes": len(data), "sha256": _sha256(data)} for name, data in sorted(zips.items())},
     }  # fmt: skip
 
 
@@ -118,6 +122,7 @@ def changes(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[str]:
     if old["bundle"] != new["bundle"]:
         found.append("cases, expected values or mistakes changed: grade again what was graded with the last release")
     found += [f"{name} changed" for name in new["zips"] if old["zips"].get(name) not in (None, new["zips"][name])]
+    found += [f"{name} is gone" for name in sorted(old["zips"].keys() - new["zips"].keys())]
     return found or ["Nothing changed."]
 
 
@@ -137,13 +142,13 @@ def _details(old: Any, new: Any) -> str:
     return ": " + ", ".join(f"{key} {old.get(key)} became {value}" for key, value in new.items() if old.get(key) != value)
 
 
-def note(found: Mapping[str, Any], changed: list[str]) -> str:
-    """The release note, in markdown."""
+def note(found: Mapping[str, Any]) -> str:
+    """The release note, in markdown, of a manifest with its changes."""
     points = found["points"]
     lines = [
         f"# {found['title']}, version {found['version']}", "",
         f"{points['automatic']:g} automatic and {points['written']:g} written points, {points['optional']:g} optional ones.",
-        "", "## Changes since the last release", "", *(f"- {line}" for line in changed),
+        "", "## Changes since the last release", "", *(f"- {line}" for line in found["changes"]),
         "", "## Files", "", "| file | bytes | SHA-256 |", "|---|---:|---|",
         *(f"| {name} | {entry['bytes']} | `{entry['sha256']}` |" for name, entry in found["zips"].items()),
         "", f"Bundle `{found['bundle']}`.", "",
@@ -162,20 +167,82 @@ def last_manifest(out: Path) -> Mapping[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        for key in ("version", "questions", "written", "student files", "bundle", "zips"):
-            found[key]
+        changes(found, found)
+        note({"changes": [], **found})
         return dict(found)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise AssignmentError(f"{path}: is damaged; remove it, and the note will not say what changed") from None
 
 
+def unlike(out: Path) -> list[str]:
+    """What in the folder is not as its manifest says, a line each: a release was stopped on the way, or a file was changed.
+
+    Raises AssignmentError for a damaged manifest.
+    """
+    lines = [f"{path}: is left of a release that was killed" for path in _left(out)]
+    found = last_manifest(out)
+    if found is None:
+        return lines
+    should = {name: entry["sha256"] for name, entry in found["zips"].items()}
+    if "changes" in found:
+        should[NOTE] = _sha256(note(found).encode())
+    for name, digest in should.items():
+        path = out / name
+        if not path.is_file():
+            lines.append(f"{path}: is missing, and {MANIFEST} names it")
+        elif _sha256(path.read_bytes()) != digest:
+            lines.append(f"{path}: is not the one that {MANIFEST} names")
+    return lines
+
+
 def write(made: Release, out: Path) -> list[str]:
-    """Write zips, note and manifest to the folder. Returns what changed; where nothing did, the note stays as it is."""
+    """Write zips, note and manifest to the folder. Returns what changed; where nothing did, the note stays as it is.
+
+    The manifest comes last: until then the old one lies there, and `unlike` tells that it names other files.
+    Raises AssignmentError for a file that cannot be put in its place.
+    """
     old = last_manifest(out)
     changed = changes(old, made.manifest)
-    for name, data in made.zips.items():
-        write_file(out / name, data)
-    if old != json.loads(json.dumps(made.manifest)) or not (out / NOTE).exists():
-        write_file(out / NOTE, note(made.manifest, changed).encode())
-    write_file(out / MANIFEST, (json.dumps(made.manifest, indent=1, sort_keys=True) + "\n").encode())
+    found = json.loads(json.dumps(made.manifest))
+    same = old is not None and {key: value for key, value in old.items() if key != "changes"} == found
+    found["changes"] = old.get("changes", changed) if old and same else changed
+    manifest_text = json.dumps(found, indent=1) + "\n"
+    _write_all(out, {**made.zips, NOTE: note(found).encode(), MANIFEST: manifest_text.encode()})
+    for name in (old or found)["zips"].keys() - found["zips"].keys():
+        (out / name).unlink(missing_ok=True)
     return changed
+
+
+def _write_all(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files under temporary names, then rename them, in their order; what killed runs left is removed."""
+    for name in files:
+        if (out / name).is_dir():
+            raise AssignmentError(f"{out / name}: is a folder, and a release writes a file there; move it away")
+    out.mkdir(parents=True, exist_ok=True)
+    for path in _left(out):
+        path.unlink()
+    waiting = {out / f".{number}.{os.getpid()}.tmp": out / name for number, name in enumerate(files)}
+    try:
+        for temporary, path in waiting.items():
+            temporary.write_bytes(files[path.name])
+        for temporary, path in waiting.items():
+            _rename(temporary, path)
+    finally:
+        for temporary in waiting:
+            temporary.unlink(missing_ok=True)
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        mixed = f"files of this release and of the last one may lie together in {path.parent}"
+        raise AssignmentError(f"{path}: {error.strerror}; {mixed}: mend that, and release again") from None
+
+
+def _left(out: Path) -> list[Path]:
+    return [path for path in sorted(out.glob(".*.tmp")) if release.LEFT.fullmatch(path.name)]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

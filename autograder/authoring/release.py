@@ -8,9 +8,12 @@ and no line of the solution is in a student's file.
 from __future__ import annotations
 
 import ast
+import hashlib
+import re
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -22,10 +25,11 @@ from ..checks.judge import judge_question
 from ..checks.question import Question, parse_call
 from ..checks.runner import ProcessRunner
 from . import leaks, notebook
-from .bake import Assignment, AssignmentError, public
+from .bake import Assignment, AssignmentError, public, read_source
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 GIVEN = "# GIVEN"  # behind a statement or a def: students get it
+LEFT = re.compile(r"\..+\.\d+\.tmp")  # a file under a temporary name, of a run that was killed
 # The engine's modules that stand alone: the student's checker is these, as they are.
 CHECKS = (
     "question", "wire", "bundle", "worker", "runner", "compare", "judge", "feedback", "sketch", "checker", "display", "grader",
@@ -190,11 +194,14 @@ def add_points(stub: str, path: str, questions: Mapping[str, Question]) -> str:
             raise AssignmentError(f"{path}:1: has no {name}, which question {question.name} asks for; write it")
         docstring = found[name].body[0]
         if ast.get_docstring(found[name]) is None:
-            raise AssignmentError(f"{path}:{found[name].lineno}: {name} has no docstring; students need one")
+            raise AssignmentError(f"{path}: {name} has no docstring; students need one")
         points = f"{question.points:g} point{'s' if question.points != 1 else ''}"
         after = docstring.lineno
         while after < (docstring.end_lineno or after) and lines[after - 1].strip():
             after += 1
+        if lines[after - 1].strip():
+            says = f"{path}: {name}'s docstring is one paragraph; write a first line, an empty one, and what students need"
+            raise AssignmentError(says)
         text = f"{' ' * docstring.col_offset}Question {question.number}, {points}, about {question.minutes} minutes."
         inserts.append((after, text))
     for after, text in sorted(inserts, reverse=True):
@@ -221,6 +228,10 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
     """Everything in the student's folder, by path. Raises AssignmentError if it would be wrong to give it out."""
     root = assignment.folder.parent.parent
     splits = _splits(root / "reference" / assignment.package, root)
+    for question in assignment.questions:
+        if question.module not in splits:
+            path = f"reference/{assignment.package}/{question.module}.py"
+            raise AssignmentError(f"question {question.name}: there is no {path}; write it, or mend the name of the module")
     files: dict[str, str] = {}
     for name, split in splits.items():
         if split.empty:
@@ -233,13 +244,13 @@ def template_files(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
             )
         files[f"{assignment.package}/{name}.py"] = add_points(split.stub, path, asked)
     engine = Path(__file__).resolve().parent.parent / "checks"
-    files |= {f"checks/{name}.py": _text(engine / f"{name}.py") for name in CHECKS}
+    files |= {f"checks/{name}.py": read_source(engine / f"{name}.py") for name in CHECKS}
     files |= {
         "checks/__init__.py": CHECKS_INIT,
         "checks/__main__.py": CHECKS_MAIN,
         "checks/test_checks.py": CHECKS_TEST,
     }
-    files["checks/properties.py"] = _text(assignment.folder / "properties.py")
+    files["checks/properties.py"] = read_source(assignment.folder / "properties.py")
     result = {name: text.encode() for name, text in files.items()} | _own_files(assignment)
     result[notebook.file_name(assignment)] = notebook.student_notebook(assignment)
     result["checks/public.npz"] = _public_bundle(root / "student_template/checks/public.npz", public(bundle))
@@ -259,8 +270,10 @@ def _own_files(assignment: Assignment) -> dict[str, bytes]:
     own, found = assignment.folder / "student", {}
     for file in sorted(own.rglob("*")):
         name = file.relative_to(own).as_posix()
-        if not file.is_file() or "__pycache__" in file.parts:
+        if "__pycache__" in file.parts or (file.is_dir() and not file.is_symlink()):
             continue
+        if not file.is_file():
+            raise AssignmentError(f"{file}: is no file and no folder but a link or the like; put there what it stands for")
         data = file.read_bytes()
         try:
             leaks.refuse_odd_file(name, data)
@@ -275,14 +288,10 @@ def _own_files(assignment: Assignment) -> dict[str, bytes]:
 def _splits(folder: Path, root: Path) -> dict[str, Split]:
     found = {}
     for path in sorted(folder.glob("*.py")):
-        found[path.stem] = split_solution(_text(path), str(path.relative_to(root)))
+        found[path.stem] = split_solution(read_source(path), str(path.relative_to(root)))
     if not found:
         raise AssignmentError(f"{folder}: holds no modules; write the reference there")
     return found
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
 def _question_table(assignment: Assignment) -> str:
@@ -362,7 +371,7 @@ def stale_files(template: Path, files: Mapping[str, bytes]) -> list[str]:
         path = template / name
         if not path.exists():
             found.append(f"{name}: is missing")
-        elif path.read_bytes().replace(b"\r\n", b"\n") != data and path.read_bytes() != data:
+        elif not path.is_file() or path.read_bytes().replace(b"\r\n", b"\n") != data != path.read_bytes():
             found.append(f"{name}: is stale")
     found += [f"{name}: is not generated" for name in _others(template, files)]
     return found
@@ -374,14 +383,56 @@ def _others(template: Path, files: Mapping[str, bytes]) -> list[str]:
     return [name for name in names if name not in files]
 
 
-def write_template(template: Path, files: Mapping[str, bytes]) -> None:
-    """Write what has changed and remove what is not generated."""
+def write_template(template: Path, files: Mapping[str, bytes], aside: Path, known: Mapping[str, str]) -> list[str]:
+    """Write what has changed and take away what is not generated. Nothing is lost: what a person wrote goes to `aside`.
+
+    known: SHA-256 of what the last release wrote, by path; that alone is not kept. Returns a line for each thing put aside.
+    """
+    said = []
+
+    def keep(name: str) -> None:
+        kept = _put_aside(template / name, aside / name)
+        said.append(f"{template / name}: was not written by the last release here; it is kept as {kept}")
+
+    for name in _others(template, files):
+        if known.get(name) in _digests(template / name) or LEFT.fullmatch(Path(name).name):
+            (template / name).unlink()
+    for name in _foreign(template, files):
+        keep(name)
     for name, data in files.items():
         path = template / name
-        if not path.exists() or path.read_bytes() != data:
-            write_file(path, data)
-    for name in _others(template, files):
-        (template / name).unlink()
+        if path.is_file() and path.read_bytes() == data:
+            continue
+        if path.exists() and not _digests(path) & {known.get(name), hashlib.sha256(data).hexdigest()}:
+            keep(name)
+        write_file(path, data)
+    return said
+
+
+def _foreign(template: Path, files: Mapping[str, bytes]) -> list[str]:
+    """What is not generated: a folder as a whole if nothing in it is."""
+    folders = {parent for name in files for parent in PurePosixPath(name).parents}
+    found = set()
+    for name in map(PurePosixPath, _others(template, files)):
+        alone = [parent for parent in name.parents if parent not in folders]
+        found.add((alone[-1] if alone else name).as_posix())
+    return sorted(found)
+
+
+def _digests(path: Path) -> set[str | None]:
+    """SHA-256 of a file as it is, and as it was before git gave it another system's line ends; nothing for a folder."""
+    data = path.read_bytes() if path.is_file() else b""
+    return {hashlib.sha256(each).hexdigest() for each in (data, data.replace(b"\r\n", b"\n")) if path.is_file()}
+
+
+def _put_aside(path: Path, aside: Path) -> Path:
+    """Move it there, or beside what was put there before. Returns where it is."""
+    free, number = aside, 1
+    while free.exists() or free.is_symlink():
+        free, number = aside.with_name(f"{aside.name}.{number}"), number + 1
+    free.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(path, free)
+    return free
 
 
 def solution_files(assignment: Assignment) -> dict[str, bytes]:

@@ -57,18 +57,21 @@ def _release(options: argparse.Namespace) -> int:
     files = release.template_files(declared, baked)
     template = assignment.parent.parent / "student_template"
     stale = release.stale_files(template, files)
+    unlike = publish.unlike(options.out)  # a damaged manifest is refused before anything is tried
     if options.check:
-        for line in stale:
+        for line in (*stale, *unlike):
             OUT.print(line, markup=False)
+        if unlike:
+            OUT.print(f"{options.out}: is not one whole release; run autograder release", markup=False)
         OUT.print(f"{template}: {f'{len(stale)} stale; run autograder release' if stale else 'up to date'}", markup=False)
-        return 1 if stale else 0
+        return 1 if stale or unlike else 0
     made = publish.build(declared, baked, files)
-    publish.last_manifest(options.out)  # a damaged one is refused before anything is tried
+    known = (publish.last_manifest(options.out) or {}).get("student files", {})
     tried = gate.try_all(publish.by_kind(made), publish.hands(declared, baked, files), full=not options.quick_gate)
-    write_file(bundle_path(assignment), bundles.to_bytes(baked))
-    release.write_template(template, files)
     changed = publish.write(made, options.out)
-    for line in (*tried.holds, *changed):
+    write_file(bundle_path(assignment), bundles.to_bytes(baked))
+    kept = release.write_template(template, files, bundle_path(assignment).parent / "kept", known)
+    for line in (*tried.holds, *(f"{line}; written anew" for line in unlike), *changed, *kept):
         OUT.print(line, markup=False)
     OUT.print(f"{template}: {len(files)} files, {len(stale)} of them new or changed", markup=False)
     for name, data in made.zips.items():
