@@ -227,6 +227,22 @@ def rnn_backward(dh, x, h0, h, W_xh, W_hh):
             dW_hh += da.T @ h[:, t - 1]
         db += da.sum(0)
     return dx, g, dW_xh, dW_hh, db
+#: rnn_backward gradients clipped on the way out | dx dh0 dW_xh dW_hh db | T57
+def rnn_backward(dh, x, h0, h, W_xh, W_hh):
+    N, T, H = h.shape
+    dx = np.zeros_like(x)
+    dW_xh, dW_hh, db = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(H)
+    g = np.zeros((N, H))
+    for t in reversed(range(T)):
+        da = (g + dh[:, t]) * (1 - h[:, t] ** 2)
+        dx[:, t] = da @ W_xh
+        dW_xh += da.T @ x[:, t]
+        dW_hh += da.T @ (h[:, t - 1] if t else h0)
+        db += da.sum(0)
+        g = da @ W_hh
+    for grad in (dx, g, dW_xh, dW_hh, db):
+        np.clip(grad, -5, 5, out=grad)
+    return dx, g, dW_xh, dW_hh, db
 #: rnn_backward only the gradient from the next step | dx dh0 dW_xh dW_hh db | T01
 def rnn_backward(dh, x, h0, h, W_xh, W_hh):
     N, T, H = h.shape

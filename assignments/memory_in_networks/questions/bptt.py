@@ -223,6 +223,12 @@ def _states(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     return {"dh": normal(rng, (N, T, H)), "x": x, "h0": h0, "h": h, "W_xh": W_xh, "W_hh": W_hh}
 
 
+def _large(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
+    """A loss whose gradients are in the hundreds."""
+    drawn = _states(rng, sizes)
+    return {**drawn, "dh": 300 * drawn["dh"]}
+
+
 def _one_step(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     drawn = _states(rng, {**sizes, "T": 1})
     return {
@@ -355,6 +361,10 @@ QUESTIONS = (
             Case("one step", N=3, T=1, D=4, H=5, waive=("T = 1",), costs=0.25,
                  hint="It fails for a sequence of one token: "
                  "what comes before step 0, and what after the last?"),
+            Case("large gradients", N=3, T=6, D=4, H=5, draw=_large, costs=0.25,
+                 hint="It fails where gradients are in the hundreds. Do you change them on the way?"),
+            Case("large and wide", N=2, T=7, D=6, H=9, draw=_large, costs=0.25, hidden=True,
+                 hint="It fails where gradients are in the hundreds."),
             Case("two steps", N=3, T=2, D=4, H=5, costs=0.25, hidden=True,
                  hint="It fails for a sequence of two tokens."),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,
@@ -406,6 +416,8 @@ QUESTIONS = (
                     "your code know?", _wrong_loop(da=lambda s: s.g)),
             Mistake("T29", "Large gradients are cut off on their way back. Is that still the gradient of the loss?",
                     _wrong_loop(carry=lambda s: np.clip(s.da @ s.W_hh, -1, 1))),
+            Mistake("T57", "No entry of your gradients is beyond 5. Is this the function that is to hold them back?",
+                    _wrong_loop(end=lambda s: tuple(np.clip(grad, -5, 5) for grad in LOOP_LINES["end"](s)))),
             Mistake("T30", "Is dL/dW_hh made of the gradient before it goes back through W_hh, or after?",
                     _wrong_loop(dW_hh=lambda s: s.dW_hh + s.carry.T @ s.h_prev)),
             Mistake("T09", SQUARE + "the gradient of which unit goes back to which unit of the state before?",

@@ -363,6 +363,12 @@ def _backward_inputs(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _large_gradients(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
+    """A loss whose gradients are in the hundreds."""
+    drawn = _backward_inputs(rng, sizes)
+    return {**drawn, "dh": 300 * drawn["dh"], "dc_last": 300 * drawn["dc_last"]}
+
+
 def _lesson_weights(rng: np.random.Generator, sizes: Any) -> dict[str, Any]:
     D, H = sizes["D"], sizes["H"]
     drawn = {f"W_{gate}": normal(rng, (H, H + D)) for gate in "fiCo"}
@@ -685,6 +691,10 @@ QUESTIONS = (
             Case("wide", N=4, T=6, D=2, H=7, hidden=True),
             Case("one step", N=3, T=1, D=4, H=5, waive=("T = 1",), costs=0.25,
                  hint="It fails for a sequence of one token."),
+            Case("large gradients", N=2, T=6, D=4, H=5, draw=_large_gradients, costs=0.25,
+                 hint="It fails where gradients are in the hundreds. Do you change them on the way?"),
+            Case("large and wide", N=2, T=5, D=3, H=8, draw=_large_gradients, costs=0.25, hidden=True,
+                 hint="It fails where gradients are in the hundreds."),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.125, hidden=True,
@@ -694,6 +704,9 @@ QUESTIONS = (
             Case("strided", N=3, T=8, D=4, H=5, layout="strided", costs=0.25, hidden=True),
         ),
         mistakes=(
+            Mistake("Y29", "No entry of your gradients is beyond 5. Is this the function that is to hold them back?",
+                    _wrong_backward(result=lambda v: tuple(
+                        np.clip(grad, -5, 5) for grad in LSTM_LOOP_BACKWARD["result"](v)))),
             Mistake("Y03", "Set dh = 0: all your gradients are 0. What does the loss send into the last cell?",
                     _wrong_backward(start_c=lambda v: np.zeros_like(v.dc_last))),
             Mistake("Y04", "Your cell's gradient starts as dh of the last step. Which argument is meant for the last "
