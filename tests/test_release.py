@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -151,12 +152,30 @@ def test_what_a_person_wrote_into_the_template_is_kept(template: Mapping[str, by
         (folder / "README.md").mkdir()
         assert release.stale_files(folder, template)[0] == "README.md: is stale"
         assert release.write_template(folder, template, kept, known) == [
-            f"{folder / name}: was not written by the last release here; it is kept as {kept / name}{times}"
+            f"{folder / name}: neither the last release wrote it nor has git got it; it is kept as {kept / name}{times}"
             for name in (".venv", "answers.txt", "README.md", "memnet/rnn.py")
         ]
         assert release.stale_files(folder, template) == []
         for name in (f"answers.txt{times}", f".venv{times}/a/b.py", f".venv{times}/c.py", f"memnet/rnn.py{times}"):
             assert (kept / name).read_text() == f"mine{times}"
+
+
+def test_what_is_committed_can_be_had_again(tmp_path: Path) -> None:
+    folder = tmp_path / "project/student_template"
+    assert release.committed(folder) == {}
+    (folder / "memnet").mkdir(parents=True)
+    names = ("same.py", "memnet/schön.py", "changed.py", "gone.py")
+    for name in names:
+        (folder / name).write_text("old", encoding="utf-8")
+    assert release.committed(folder) == {}, "no repository, or one without a commit"
+    git = ["git", "-C", str(folder.parent), "-c", "user.name=staff", "-c", "user.email=staff@example.invalid"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+    (folder / "changed.py").write_text("new")
+    (folder / "new.py").write_text("new")
+    (folder / "gone.py").unlink()
+    old = hashlib.sha256(b"old").hexdigest()
+    assert release.committed(folder) == {"same.py": old, "memnet/schön.py": old}
 
 
 def test_the_zip_is_the_same_to_the_byte(template: Mapping[str, bytes]) -> None:

@@ -11,6 +11,7 @@ import ast
 import hashlib
 import re
 import shutil
+import subprocess
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -386,13 +387,14 @@ def _others(template: Path, files: Mapping[str, bytes]) -> list[str]:
 def write_template(template: Path, files: Mapping[str, bytes], aside: Path, known: Mapping[str, str]) -> list[str]:
     """Write what has changed and take away what is not generated. Nothing is lost: what a person wrote goes to `aside`.
 
-    known: SHA-256 of what the last release wrote, by path; that alone is not kept. Returns a line for each thing put aside.
+    known: SHA-256 of what can be had again, by path, as the last release wrote it or git has it; that alone is not kept.
+    Returns a line for each thing put aside.
     """
     said = []
 
     def keep(name: str) -> None:
         kept = _put_aside(template / name, aside / name)
-        said.append(f"{template / name}: was not written by the last release here; it is kept as {kept}")
+        said.append(f"{template / name}: neither the last release wrote it nor has git got it; it is kept as {kept}")
 
     for name in _others(template, files):
         if known.get(name) in _digests(template / name) or LEFT.fullmatch(Path(name).name):
@@ -407,6 +409,19 @@ def write_template(template: Path, files: Mapping[str, bytes], aside: Path, know
             keep(name)
         write_file(path, data)
     return said
+
+
+def committed(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files below a folder that are as git has them, by path; none where there is no git."""
+
+    def git(*words: str) -> set[str]:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, encoding="utf-8", check=False)
+        return set(filter(None, done.stdout.split("\0"))) if done.returncode == 0 else set()
+
+    if not folder.is_dir() or shutil.which("git") is None:
+        return {}
+    same = git("ls-files", "-z", "--", ".") - git("diff", "--relative", "--name-only", "-z", "HEAD", "--", ".")
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in same if (folder / name).is_file()}
 
 
 def _foreign(template: Path, files: Mapping[str, bytes]) -> list[str]:

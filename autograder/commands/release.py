@@ -66,7 +66,7 @@ def _release(options: argparse.Namespace) -> int:
         OUT.print(f"{template}: {f'{len(stale)} stale; run autograder release' if stale else 'up to date'}", markup=False)
         return 1 if stale or unlike else 0
     made = publish.build(declared, baked, files)
-    known = (publish.last_manifest(options.out) or {}).get("student files", {})
+    known = {**(publish.last_manifest(options.out) or {}).get("student files", {}), **release.committed(template)}
     tried = gate.try_all(publish.by_kind(made), publish.hands(declared, baked, files), full=not options.quick_gate)
     changed = publish.write(made, options.out)
     write_file(bundle_path(assignment), bundles.to_bytes(baked))
