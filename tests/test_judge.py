@@ -41,7 +41,7 @@ PAIR = Question(
         Mistake("sign 2", MINUS, lambda x, w: (x * -w, x + w)),
         Mistake("half 1", "Half of what?", lambda x, w: (x * w / 2, x + w)),
         Mistake("half 2", "A half of which?", lambda x, w: (x * w / 2, x + w)),
-        Mistake("crash", "Does it run?", lambda x, w: x[99]),
+        Mistake("crash", "Does it run?", lambda x, w: (x * w, x[3])),
     ),
 )  # fmt: skip
 

@@ -364,7 +364,7 @@ QUESTIONS = (
             Case("large gradients", N=3, T=6, D=4, H=5, draw=_large, costs=0.25,
                  hint="It fails where gradients are in the hundreds. Do you change them on the way?"),
             Case("large and wide", N=2, T=7, D=6, H=9, draw=_large, costs=0.25, hidden=True,
-                 hint="It fails where gradients are in the hundreds."),
+                 hint="It fails where gradients are in the hundreds. Do you change them on the way?"),
             Case("two steps", N=3, T=2, D=4, H=5, costs=0.25, hidden=True,
                  hint="It fails for a sequence of two tokens."),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,

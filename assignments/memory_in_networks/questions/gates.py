@@ -694,7 +694,7 @@ QUESTIONS = (
             Case("large gradients", N=2, T=6, D=4, H=5, draw=_large_gradients, costs=0.25,
                  hint="It fails where gradients are in the hundreds. Do you change them on the way?"),
             Case("large and wide", N=2, T=5, D=3, H=8, draw=_large_gradients, costs=0.25, hidden=True,
-                 hint="It fails where gradients are in the hundreds."),
+                 hint="It fails where gradients are in the hundreds. Do you change them on the way?"),
             Case("one sample", N=1, T=6, D=4, H=5, waive=("N = 1",), costs=0.125, hidden=True,
                  hint="It fails for a batch of one: is an axis squeezed away?"),
             Case("one feature", N=2, T=6, D=1, H=5, waive=("D = 1",), costs=0.125, hidden=True,
