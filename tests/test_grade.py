@@ -163,11 +163,17 @@ def test_a_killed_run_leaves_no_process(submissions: Path, bundle_file: Path, tm
     arguments = [str(submissions), "--out", str(tmp_path / "out"), "--bundle", str(bundle_file)]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen([*COMMAND, *arguments], cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
-    judges = wait_for(lambda: [pid for pid in marked(mark) if pid != process.pid], present=True)
-    zygotes = wait_for(lambda: [child for judge in judges for child in children(judge)], present=True)
+
+    def judges() -> list[int]:
+        return [pid for pid in marked(mark) if pid != process.pid]
+
+    zygotes = wait_for(lambda: [child for judge in judges() for child in children(judge)], present=True)
+    started = {*judges(), *zygotes}
+    assert zygotes, "it was over before it could be killed"
+    assert len(started) > len(zygotes)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not wait_for(lambda: [pid for pid in {*judges, *zygotes} if alive(pid)], present=False)
+    assert not wait_for(lambda: [pid for pid in started if alive(pid)], present=False)
 
 
 def wait_for(find: object, *, present: bool, seconds: float = 20.0) -> list[int]:
