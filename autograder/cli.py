@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from .authoring.bake import AssignmentError
+from .authoring.declare import AssignmentError
 from .checks.bundle import BundleError
 from .commands import doctor, export, grade, prove, release, runs, similar, written
 from .commands.console import ERR, UsageError

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .authoring.bake import AssignmentError, load_properties
+from .authoring.declare import AssignmentError, load_properties
 from .checks.bundle import BakedCase, BakedQuestion, BundleError
 from .checks.feedback import WORDS, explain
 from .checks.judge import Outcome, Property, QuestionRun

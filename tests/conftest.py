@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from autograder.authoring import publish, release
-from autograder.authoring.bake import Assignment, bake, load_assignment
+from autograder.authoring.bake import bake
+from autograder.authoring.declare import Assignment, load_assignment
 from autograder.checks import bundle as bundles
 from autograder.checks.bundle import Bundle
 

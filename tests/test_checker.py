@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from autograder.authoring import packages
-from autograder.authoring.bake import Assignment
+from autograder.authoring.declare import Assignment
 
 Words = tuple[str, ...]
 

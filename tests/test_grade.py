@@ -228,7 +228,7 @@ def test_the_engine_is_all_that_decides_what_a_record_says(monkeypatch: pytest.M
     monkeypatch.setattr(Path, "read_bytes", note)
     grading._engine.__wrapped__()
     # The journal keeps records and bake finds properties: neither has a say in them, and questions have hashes of their own.
-    assert loaded - read == {"grading/journal.py", "authoring/bake.py"}
+    assert loaded - read == {"grading/journal.py", "authoring/declare.py"}
 
 
 # ---------------------------------------------------------------- bad input: what, where, what to do

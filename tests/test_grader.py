@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from autograder.authoring.bake import Assignment, public
+from autograder.authoring.bake import public
+from autograder.authoring.declare import Assignment
 from autograder.checks import bundle as bundles
 from autograder.checks import display, grader
 from autograder.checks.bundle import Bundle, BundleError

@@ -183,7 +183,7 @@ FOUND = {
     "thousands of hidden files": ({"memnet/rnn.py": RNN, **{f".{n}": b"" for n in range(3000)}}, {"rnn": RNN}, None, []),
     "as many files as may be": ({"memnet/rnn.py": RNN, **{f"memnet/{n}": b"" for n in range(1998)}}, {"rnn": RNN}, None, []),
     "notebook where nothing is looked for": (
-        {"memnet/rnn.py": RNN, "hw/a.ipynb": b"[]", "hw/work/b.ipynb": b"[]"}, {"rnn": RNN}, None, []),
+        {"memnet/rnn.py": RNN, "hw/a.ipynb": b"[]", "hw/part/b.ipynb": b"[]"}, {"rnn": RNN}, None, []),
     "largest module": ({"memnet/rnn.py": bytes(2**20)}, {"rnn": bytes(2**20)}, None, []),
 }  # fmt: skip
 

@@ -20,7 +20,8 @@ import nbformat
 import pytest
 
 from autograder.authoring import leaks, notebook, release
-from autograder.authoring.bake import Assignment, AssignmentError, public
+from autograder.authoring.bake import public
+from autograder.authoring.declare import Assignment, AssignmentError
 from autograder.checks.bundle import Bundle
 from autograder.checks.grader import ANSWER_HERE, answer_heading, written_answers
 from autograder.checks.question import parse_call

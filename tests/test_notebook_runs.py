@@ -16,7 +16,7 @@ import nbclient
 import nbformat
 import pytest
 
-from autograder.authoring.bake import Assignment
+from autograder.authoring.declare import Assignment
 
 NAME = "memory_in_networks.ipynb"
 MISTAKE = '''import numpy as np

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.authoring.bake import source_hash
+from autograder.authoring.declare import source_hash
 from autograder.checks.bundle import Bundle
 from autograder.commands.results import _warn_of_extensions, _warn_of_times
 from autograder.grading.policy import (

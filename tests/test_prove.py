@@ -15,15 +15,8 @@ import pytest
 
 from autograder import cli, commands
 from autograder.authoring import bench, mixtures, mutants, programs, prove
-from autograder.authoring.bake import (
-    Assignment,
-    AssignmentError,
-    _moved,
-    bake,
-    bake_question,
-    blind_spots,
-    load_assignment,
-)
+from autograder.authoring.bake import _moved, bake, bake_question, blind_spots
+from autograder.authoring.declare import Assignment, AssignmentError, load_assignment
 from autograder.authoring.mutants import Mutant
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import fingerprint

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from autograder.authoring import gate, leaks, packages, publish, release
-from autograder.authoring.bake import Assignment, AssignmentError, load_assignment
+from autograder.authoring.declare import Assignment, AssignmentError, load_assignment
 from autograder.authoring.gate import Hands
 from autograder.checks.bundle import Bundle, stored_zip
 

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from autograder.authoring import packages, publish, release
-from autograder.authoring.bake import Assignment, AssignmentError, bake, public
+from autograder.authoring.bake import bake, public
+from autograder.authoring.declare import Assignment, AssignmentError
 from autograder.checks import bundle as bundles
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import judge_question
@@ -152,7 +153,7 @@ def test_what_a_person_wrote_into_the_template_is_kept(template: Mapping[str, by
         (folder / "README.md").mkdir()
         assert release.stale_files(folder, template)[0] == "README.md: is stale"
         assert release.write_template(folder, template, kept, known) == [
-            f"{folder / name}: neither the last release wrote it nor has git got it; it is kept as {kept / name}{times}"
+            f"{folder / name}: is neither of the last release nor committed; it is kept as {kept / name}{times}"
             for name in (".venv", "answers.txt", "README.md", "memnet/rnn.py")
         ]
         assert release.stale_files(folder, template) == []
@@ -167,9 +168,9 @@ def test_what_is_committed_can_be_had_again(tmp_path: Path) -> None:
     names = ("same.py", "memnet/schön.py", "changed.py", "gone.py")
     for name in names:
         (folder / name).write_text("old", encoding="utf-8")
-    assert release.committed(folder) == {}, "no repository, or one without a commit"
     git = ["git", "-C", str(folder.parent), "-c", "user.name=staff", "-c", "user.email=staff@example.invalid"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "one"]):
+        assert release.committed(folder) == {}, "no repository, or one without a commit"
         subprocess.run([*git, *words], check=True)
     (folder / "changed.py").write_text("new")
     (folder / "new.py").write_text("new")

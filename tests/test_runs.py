@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from autograder.authoring.bake import load_properties
+from autograder.authoring.declare import load_properties
 from autograder.checks.bundle import Bundle
 from autograder.grading import cluster
 from autograder.grading import grade as grading

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from autograder import cli
-from autograder.authoring.bake import load_assignment
+from autograder.authoring.declare import load_assignment
 from autograder.checks.grader import answer_heading
 from autograder.checks.question import Written
 from autograder.grading import written

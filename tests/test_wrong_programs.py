@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from autograder.authoring import bench
-from autograder.authoring.bake import Assignment
+from autograder.authoring.declare import Assignment
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import judge_question
 from autograder.checks.runner import Runner

@@ -21,7 +21,7 @@ from ..checks.runner import Answer, Runner
 from ..checks.worker import plain, run_calls
 from ..grading.grade import make_runner
 from ..isolation import lockdown
-from .bake import load_properties
+from .declare import load_properties
 
 PATIENCE = 1.5  # seconds for a mutant, of which some never end
 Sources = Mapping[str, bytes]

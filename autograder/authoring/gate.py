@@ -26,7 +26,7 @@ import numpy as np
 
 from ..checks.bundle import Bundle, stored_zip
 from ..isolation import lockdown
-from .bake import AssignmentError
+from .declare import AssignmentError
 
 SECONDS = 300.0
 SOURCE = Path(__file__).resolve().parents[2]  # the folder that holds `autograder`

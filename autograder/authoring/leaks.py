@@ -1,4 +1,4 @@
-"""Whether anything of the solution stands in what students are given. Staff only; imports the standard library and bake.
+"""Whether anything of the solution stands in what students are given. Staff only; imports the standard library and declare.
 
 Looked for are statements (as Python would write them, whatever the layout), whole lines, comments, what a statement computes,
 the shapes of what is computed, which a copy with other names keeps, telling names and constants, and what staff alone know;
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .bake import AssignmentError
+from .declare import AssignmentError
 
 TELLING = 16  # characters; a shorter statement or line may well be anybody's
 NAME = 5  # characters of a name that only the solution would have, if it has a _ too; others are everyday words

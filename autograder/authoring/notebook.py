@@ -17,7 +17,7 @@ from typing import Any
 
 from ..checks.grader import ANSWER_HERE, answer_heading, was_given
 from ..checks.question import Question, Written, parse_call
-from .bake import Assignment, AssignmentError, read_source
+from .declare import Assignment, AssignmentError, read_source
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+\.png)\)")
 PLACEHOLDER = re.compile(r"\{(question|written|table)(?: (\w+))?\}")

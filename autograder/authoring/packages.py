@@ -16,14 +16,14 @@ from typing import Any
 from ..checks import bundle as bundles
 from ..checks.bundle import Bundle
 from ..gradescope import Settings, pessimistic
-from .bake import AssignmentError
+from .declare import AssignmentError
 
 OTTER = "7.0.0"  # the plugin was written against this version's source
 ENGINE = "memory_engine"  # as otter_plugin has it; that module cannot be imported where otter is not installed
 # What judging one submission needs of the engine; everything else stays at home.
 PARTS = (
     "__init__.py", "gradescope.py", "otter_plugin.py", "checks/*.py", "isolation/*.py", "authoring/__init__.py",
-    "authoring/bake.py", "grading/__init__.py", "grading/answers.py", "grading/files.py", "grading/grade.py",
+    "authoring/declare.py", "grading/__init__.py", "grading/answers.py", "grading/files.py", "grading/grade.py",
     "grading/intake.py", "grading/journal.py", "grading/names.py", "grading/notebook_cells.py",
     "grading/policy.py", "grading/single.py",
 )  # fmt: skip

@@ -16,7 +16,7 @@ from ..checks.bundle import BakedQuestion
 from ..checks.question import Question, parse_call
 from ..grading.intake import LIBRARIES
 from . import mutants
-from .bake import AssignmentError
+from .declare import AssignmentError
 from .release import split_solution
 
 Sources = Mapping[str, bytes]

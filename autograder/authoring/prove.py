@@ -21,8 +21,9 @@ from ..checks.compare import matches
 from ..checks.question import Question, parse_call
 from ..checks.runner import Answer
 from . import mutants
-from .bake import Assignment, AssignmentError, compute_lookup
+from .bake import compute_lookup
 from .bench import Bench, GivenRunner, Judged, Sources, TrustedRunner, judge
+from .declare import Assignment, AssignmentError
 from .mixtures import added, by_output
 from .mutants import Mutant
 from .programs import blank, reference, right_packages

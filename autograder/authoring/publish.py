@@ -20,7 +20,7 @@ from ..checks.bundle import Bundle
 from ..gradescope import Settings, SettingsError, plain_rules, read_settings
 from ..grading.policy import PolicyError
 from . import notebook, packages, release
-from .bake import Assignment, AssignmentError
+from .declare import Assignment, AssignmentError
 from .gate import Hands
 
 MANIFEST, NOTE = "release.json", "RELEASE.md"

@@ -26,7 +26,8 @@ from ..checks.judge import judge_question
 from ..checks.question import Question, parse_call
 from ..checks.runner import ProcessRunner
 from . import leaks, notebook
-from .bake import Assignment, AssignmentError, public, read_source
+from .bake import public
+from .declare import Assignment, AssignmentError, read_source
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 GIVEN = "# GIVEN"  # behind a statement or a def: students get it
@@ -394,7 +395,7 @@ def write_template(template: Path, files: Mapping[str, bytes], aside: Path, know
 
     def keep(name: str) -> None:
         kept = _put_aside(template / name, aside / name)
-        said.append(f"{template / name}: neither the last release wrote it nor has git got it; it is kept as {kept}")
+        said.append(f"{template / name}: is neither of the last release nor committed; it is kept as {kept}")
 
     for name in _others(template, files):
         if known.get(name) in _digests(template / name) or LEFT.fullmatch(Path(name).name):
@@ -416,9 +417,9 @@ def committed(folder: Path) -> dict[str, str]:
 
     def git(*words: str) -> set[str]:
         done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, encoding="utf-8", check=False)
-        return set(filter(None, done.stdout.split("\0"))) if done.returncode == 0 else set()
+        return set(filter(None, done.stdout.split("\0")))
 
-    if not folder.is_dir() or shutil.which("git") is None:
+    if not folder.is_dir() or shutil.which("git") is None or not git("rev-parse", "--verify", "HEAD"):
         return {}
     same = git("ls-files", "-z", "--", ".") - git("diff", "--relative", "--name-only", "-z", "HEAD", "--", ".")
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in same if (folder / name).is_file()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..authoring.bake import AssignmentError, bake, load_assignment, load_settings, source_hash
+from ..authoring.bake import bake
+from ..authoring.declare import AssignmentError, load_assignment, load_settings, source_hash
 from ..checks import bundle as bundles
 from ..checks.bundle import Bundle, write_file
 from ..grading.policy import Policy, PolicyError, read_policy

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..authoring.bake import bake, load_assignment
+from ..authoring.bake import bake
+from ..authoring.declare import load_assignment
 from ..grading import grade as grading
 from ..grading import reports
 from ..grading.intake import read_submission

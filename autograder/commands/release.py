@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..authoring.bake import bake, load_assignment
+from ..authoring.bake import bake
+from ..authoring.declare import load_assignment
 from ..checks import bundle as bundles
 from ..checks.bundle import Bundle, write_file
 from .assignment import add_assignment_option, add_bundle_option, bake_to, bundle_path, find_assignment

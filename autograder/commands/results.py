@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ..authoring.bake import Assignment, shows_hidden_hints
+from ..authoring.declare import Assignment, shows_hidden_hints
 from ..checks.bundle import Bundle, write_file
 from ..checks.feedback import WORDS
 from ..grading import dashboard, reports, written

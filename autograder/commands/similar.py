@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..authoring.bake import Assignment, load_assignment
+from ..authoring.declare import Assignment, load_assignment
 from ..checks.bundle import write_file
 from ..grading import similar
 from ..grading.intake import Submission, read_entry

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..authoring.bake import Assignment, load_assignment, shows_hidden_hints
+from ..authoring.declare import Assignment, load_assignment, shows_hidden_hints
 from ..checks.bundle import write_file
 from ..checks.question import Written
 from ..grading import answers, written

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from ..authoring.bake import load_properties
+from ..authoring.declare import load_properties
 from ..checks import bundle as bundles
 from ..checks.bundle import BakedQuestion, Bundle, read
 from ..checks.judge import Property, QuestionRun

@@ -98,7 +98,7 @@ def grade_one(name: str, path: Path, bundle_file: Path, assignment: Path) -> dic
     the notebook's, kind and text. answers: those of the written questions, by number. Raises what a broken engine raises,
     and nothing for what a submission does.
     """
-    from ..authoring.bake import load_properties
+    from ..authoring.declare import load_properties
     from ..checks.bundle import read
     from .grade import isolation, judge_submission
     from .intake import read_submission

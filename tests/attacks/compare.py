@@ -26,7 +26,8 @@ import nbformat
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from autograder.authoring.bake import bake, load_assignment, load_properties
+from autograder.authoring.bake import bake
+from autograder.authoring.declare import load_assignment, load_properties
 from autograder.checks.bundle import Bundle, to_bytes
 from tests.attacks import harness
 from tests.attacks.catalogue import ATTACKS, Attack

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.authoring.bake import load_properties
+from autograder.authoring.declare import load_properties
 from autograder.checks.bundle import Bundle
 from autograder.checks.judge import Property
 

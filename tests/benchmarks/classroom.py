@@ -142,7 +142,7 @@ REPORTS = """
 import resource, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from autograder.authoring.bake import shows_hidden_hints
+from autograder.authoring.declare import shows_hidden_hints
 from autograder.commands.assignment import find_assignment, ready_bundle
 from autograder.commands.results import write_reports
 from autograder.grading.journal import Journal, read_head

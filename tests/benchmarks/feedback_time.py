@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.authoring.bake import bake, load_assignment
+from autograder.authoring.bake import bake
 from autograder.authoring.bench import GivenRunner
+from autograder.authoring.declare import load_assignment
 from autograder.checks import bundle as bundles
 from autograder.checks.bundle import BakedCase, BakedQuestion
 from autograder.checks.feedback import explain

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from autograder.authoring.bake import bake, load_assignment, load_properties
+from autograder.authoring.bake import bake
+from autograder.authoring.declare import load_assignment, load_properties
 from autograder.isolation import sandbox
 from tests.attacks import harness
 
