@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from autograder.authoring import declare
 from autograder.authoring.bake import bake
 from autograder.authoring.declare import AssignmentError, load_assignment, shows_hidden_hints, source_hash
 from autograder.checks import bundle as bundles
@@ -77,6 +79,23 @@ def test_source_hash_is_of_what_decides_the_bundle(tmp_path: Path) -> None:
     for name, text in (("first", FIRST + "#"), ("second", ""), ("properties", ""), ("toml", TOML + "B = 'More'")):
         hashes.add(source_hash(folder(tmp_path, **{name: text})))
     assert len(hashes) == 5
+
+
+def test_source_hash_is_of_the_engine_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = tmp_path / "engine"
+    shutil.copytree(Path(declare.__file__).parent, engine / "authoring")
+    shutil.copytree(Path(declare.__file__).parent.parent / "checks", engine / "checks")
+    own = folder(tmp_path / "own")
+    before = source_hash(own)
+    monkeypatch.setattr(declare, "__file__", str(engine / "authoring/declare.py"))
+    assert source_hash(own) == before
+    hashes = {before}
+    for name in ("authoring/declare.py", "authoring/bake.py", "checks/question.py", "checks/bundle.py", "checks/wire.py"):
+        (engine / name).write_text("# changed\n", encoding="utf-8")
+        hashes.add(source_hash(own))
+    assert len(hashes) == 6
+    (engine / "authoring/release.py").write_text("# changed\n", encoding="utf-8")
+    assert source_hash(own) in hashes
 
 
 @pytest.mark.parametrize("rules", ["[late]\npolicy = 'constant'", "total = 4", "[points]\ncap = 90", "[gradescope]\nhours = 2"])
